@@ -1,0 +1,194 @@
+/** Every limit of the gateway: its default, the attack it answers, and what happens at it. */
+import { assert } from './assert.ts';
+
+export interface Limit {
+  readonly default: number;
+  /** The value with `--dev`, where it differs. */
+  readonly dev?: number;
+  readonly unit: 'bytes' | 'count' | 'ms' | 'per second' | 'characters' | 'levels';
+  /** What the limit is of. */
+  readonly means: string;
+  /** What it protects from. */
+  readonly answers: string;
+  /** What the peer sees when it is crossed. */
+  readonly outcome: string;
+}
+
+/** A rate of 0 is no limit. */
+export const LIMITS = {
+  messageBytes: {
+    default: 64 * 1024,
+    unit: 'bytes',
+    means: 'one WebSocket message from a client',
+    answers: 'a client that makes the gateway buffer and parse without end',
+    outcome: 'close 1009',
+  },
+  framesPerSecond: {
+    default: 200,
+    dev: 0,
+    unit: 'per second',
+    means: 'WebSocket messages of one connection; twice as many in a burst',
+    answers: 'a flood of tiny messages',
+    outcome: 'close 3013',
+  },
+  commandsPerSecond: {
+    default: 500,
+    dev: 0,
+    unit: 'per second',
+    means: 'commands of one connection; twice as many in a burst',
+    answers: 'a flood of commands packed into few messages',
+    outcome: 'close 3013',
+  },
+  jsonDepth: {
+    default: 64,
+    unit: 'levels',
+    means: 'nesting of arrays and objects in a message',
+    answers: 'nesting that exhausts the stack of whoever walks the value',
+    outcome: 'close 3501 (API: 400)',
+  },
+  channelNameLength: {
+    default: 255,
+    unit: 'characters',
+    means: 'the name of a channel',
+    answers: 'names that fill memory and logs',
+    outcome: 'error 107',
+  },
+  channelsPerConnection: {
+    default: 128,
+    unit: 'count',
+    means: 'subscriptions of one connection',
+    answers: 'one client that subscribes to everything it can name',
+    outcome: 'error 106; close 3505 when the server subscribes it',
+  },
+  mailboxMessages: {
+    default: 1024,
+    unit: 'count',
+    means: 'commands of one connection that wait or run',
+    answers: 'commands that come faster than a backend answers',
+    outcome: 'close 3013',
+  },
+  mailboxBytes: {
+    default: 1024 * 1024,
+    unit: 'bytes',
+    means: 'bytes of the commands of one connection that wait or run',
+    answers: 'large commands that come faster than a backend answers',
+    outcome: 'close 3013',
+  },
+  rpcConcurrency: {
+    default: 8,
+    unit: 'count',
+    means: 'rpc commands of one connection that run at once; more wait in the mailbox',
+    answers: 'one client that takes all of the backend',
+    outcome: 'the command waits',
+  },
+  outboxBytes: {
+    default: 1024 * 1024,
+    unit: 'bytes',
+    means: 'bytes written to one connection that its socket has not taken yet',
+    answers: 'a client that reads slower than its channels speak',
+    outcome: "the channel's slowConsumer rule; close 3008 for anything else",
+  },
+  flushBytes: {
+    default: 64 * 1024,
+    unit: 'bytes',
+    means: 'publications of one channel that gather within one turn',
+    answers: 'a publisher that fills memory before the turn ends',
+    outcome: 'the channel is flushed at once',
+  },
+  connections: {
+    default: 100_000,
+    unit: 'count',
+    means: 'connections of one gateway',
+    answers: 'a crowd that takes all file descriptors and memory',
+    outcome: 'HTTP 503 on upgrade',
+  },
+  connectionsPerUser: {
+    default: 0,
+    unit: 'count',
+    means: 'connections of one user; 0 is no limit',
+    answers: 'one account that takes all connections',
+    outcome: 'close 3504',
+  },
+  connectTimeoutMs: {
+    default: 10_000,
+    unit: 'ms',
+    means: 'time from the upgrade to an accepted connect command',
+    answers: 'sockets that are opened and never speak',
+    outcome: 'close 3502',
+  },
+  presenceMembers: {
+    default: 10_000,
+    unit: 'count',
+    means: 'members in one answer to presence; presence_stats still counts more',
+    answers: 'answers that grow with the crowd of a channel',
+    outcome: 'error 106',
+  },
+  historyPublications: {
+    default: 300,
+    unit: 'count',
+    means: 'publications in one answer to history, or in one recovery',
+    answers: 'answers as large as the whole stream',
+    outcome: 'history is cut to it; a recovery over it is not recovered',
+  },
+  idempotencyKeys: {
+    default: 100_000,
+    unit: 'count',
+    means: 'idempotency keys remembered at once in this process',
+    answers: 'keys that fill memory faster than they expire',
+    outcome: 'the oldest key is forgotten early, and counted',
+  },
+  streams: {
+    default: 1_000_000,
+    unit: 'count',
+    means: 'channels with history held in this process',
+    answers: 'channel names made up without end',
+    outcome: 'error 106 (API: 429) for a publication to one more',
+  },
+  apiBodyBytes: {
+    default: 1024 * 1024,
+    unit: 'bytes',
+    means: 'the body of one HTTP request',
+    answers: 'a request that makes the gateway buffer without end',
+    outcome: 'HTTP 413',
+  },
+  apiConcurrency: {
+    default: 1024,
+    unit: 'count',
+    means: 'HTTP requests that are handled at once',
+    answers: 'requests that come faster than they are answered',
+    outcome: 'HTTP 429',
+  },
+  requestHeadBytes: {
+    default: 4096,
+    unit: 'bytes',
+    means: 'the head of one HTTP request or upgrade',
+    answers: 'header floods',
+    outcome: 'HTTP 431',
+  },
+} as const satisfies Record<string, Limit>;
+
+export type LimitName = keyof typeof LIMITS;
+
+/** The value of every limit for one gateway. */
+export type Limits = Readonly<Record<LimitName, number>>;
+
+/** The defaults, with some set. */
+export function limits(set: Partial<Limits> = {}, dev = false): Limits {
+  const values: Partial<Record<LimitName, number>> = {};
+  for (const name of LIMIT_NAMES) {
+    const limit: Limit = LIMITS[name];
+    values[name] = set[name] ?? (dev ? (limit.dev ?? limit.default) : limit.default);
+  }
+  assert(isWhole(values), 'every limit has a value');
+  return values;
+}
+
+function isWhole(values: Partial<Record<LimitName, number>>): values is Limits {
+  return LIMIT_NAMES.every((name) => values[name] !== undefined);
+}
+
+function isLimitName(name: string): name is LimitName {
+  return Object.hasOwn(LIMITS, name);
+}
+
+export const LIMIT_NAMES: readonly LimitName[] = Object.keys(LIMITS).filter(isLimitName);
