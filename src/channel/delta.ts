@@ -1,0 +1,40 @@
+/** Deltas between successive publications, in the format of Fossil. */
+import { createDelta } from 'fossil-delta';
+import type { Data } from '../kernel/data.ts';
+import { Json } from '../kernel/data.ts';
+
+/** The one format that subscribers can ask for. */
+export const DELTA_FORMAT = 'fossil';
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
+/**
+ * To a subscriber with deltas all data is opaque: JSON as a string that holds the JSON text, and
+ * bytes as they are. So a delta can take the place of either.
+ */
+export function opaque(data: Data): Data {
+  return data instanceof Json ? Json.of(data.text) : data;
+}
+
+/**
+ * The delta that makes `data` of `previous`, opaque; null where it would not be shorter, or could
+ * not travel: a delta between texts that cuts a character in two is no text.
+ */
+export function deltaOf(previous: Data, data: Data): Data | null {
+  if (previous instanceof Json !== data instanceof Json) return null;
+  const target = bytesOf(data);
+  const delta = Uint8Array.from(createDelta(bytesOf(previous), target));
+  if (delta.length >= target.length) return null;
+  if (!(data instanceof Json)) return delta;
+  try {
+    return Json.of(decoder.decode(delta));
+  } catch (error) {
+    if (error instanceof TypeError) return null;
+    throw error;
+  }
+}
+
+function bytesOf(data: Data): Uint8Array {
+  return data instanceof Json ? encoder.encode(data.text) : data;
+}

@@ -1,0 +1,89 @@
+/** The arithmetic of a stream: what continues it, what repeats it, what leaves a gap. */
+import type { Publication } from './publication.ts';
+
+/** A place in one life of a stream. Offsets count 1, 2, 3, … within an epoch. */
+export interface Position {
+  readonly offset: number;
+  readonly epoch: string;
+}
+
+/** What a history read gives: publications in the order asked for, and the top at the same moment. */
+export interface Page {
+  readonly publications: readonly Publication[];
+  readonly top: Position;
+}
+
+/** How a publication relates to the last one that was delivered. */
+export type Step = 'next' | 'double' | 'gap';
+
+export function stepOf(position: Position, offset: number, epoch: string): Step {
+  if (epoch !== position.epoch) return 'gap';
+  if (offset === position.offset + 1) return 'next';
+  return offset <= position.offset ? 'double' : 'gap';
+}
+
+/**
+ * Whether a page read after `since` holds everything from there to its top, so that a reader at
+ * `since` misses nothing. Never partly: one missing publication and the answer is no.
+ */
+export function continues(page: Page, since: Position): boolean {
+  // An empty epoch accepts any: the reader has seen nothing of this stream yet.
+  if (since.epoch !== '' && since.epoch !== page.top.epoch) return false;
+  if (since.offset > page.top.offset) return false;
+  let expected = since.offset + 1;
+  for (const publication of page.publications) {
+    if (publication.offset !== expected) return false;
+    expected += 1;
+  }
+  return expected === page.top.offset + 1;
+}
+
+/** What a history read may ask for. `since` and `latest` come with the top of the same moment. */
+export type Query =
+  | { readonly kind: 'top' }
+  | { readonly kind: 'latest' }
+  | { readonly kind: 'since'; readonly since: Position; readonly limit: number };
+
+/**
+ * What a reader who joins at `here` missed since it was at `since`: the page, and after its top
+ * what was delivered meanwhile (`tail`). Null when any of it is missing.
+ */
+export function missedSince(
+  since: Position,
+  page: Page,
+  tail: readonly Publication[],
+  here: Position,
+): readonly Publication[] | null {
+  if (page.top.epoch !== here.epoch || !continues(page, since)) return null;
+  return extend(page.publications, page.top.offset, tail, here);
+}
+
+/** Like `missedSince` for a reader who only wants the latest publication. */
+export function latestSince(
+  since: Position,
+  page: Page,
+  tail: readonly Publication[],
+  here: Position,
+): readonly Publication[] | null {
+  if (page.top.epoch !== here.epoch) return null;
+  const all = extend(page.publications, page.top.offset, tail, here);
+  const latest = all?.at(-1);
+  if (latest?.offset !== here.offset) return null;
+  return since.epoch === here.epoch && since.offset === here.offset ? [] : [latest];
+}
+
+function extend(
+  publications: readonly Publication[],
+  top: number,
+  tail: readonly Publication[],
+  here: Position,
+): readonly Publication[] | null {
+  const all = [...publications];
+  let last = top;
+  for (const publication of tail) {
+    if (publication.offset !== last + 1) continue;
+    all.push(publication);
+    last = publication.offset;
+  }
+  return last === here.offset ? all : null;
+}

@@ -1,0 +1,106 @@
+/** Who listens on this gateway: one feed for each channel that somebody here is subscribed to. */
+import type { ChannelName } from '../channel/name.ts';
+import type { ClientInfo, Publication } from '../channel/publication.ts';
+import type { Page, Query } from '../channel/recovery.ts';
+import type { Maybe } from '../kernel/maybe.ts';
+import { chain } from '../kernel/maybe.ts';
+import type { Turn } from '../kernel/turn.ts';
+import type { FeedContext, FeedEvent } from './feed.ts';
+import { Feed } from './feed.ts';
+
+/** What the bus and the history do for the hub. */
+export interface Source {
+  /** Done when the bus has confirmed that publications of the channel come here. */
+  listen(channel: ChannelName): Maybe<void>;
+  unlisten(channel: ChannelName): void;
+  read(channel: ChannelName, query: Query): Maybe<Page>;
+}
+
+export interface HubOptions {
+  readonly source: Source;
+  readonly turn: Turn;
+  readonly flushBytes: number;
+  readonly heldMax: number;
+  count(event: FeedEvent): void;
+  /** A history read failed that nobody waits for. */
+  failed(channel: ChannelName, error: unknown): void;
+}
+
+export class Hub {
+  readonly #source: Source;
+  readonly #context: FeedContext;
+  readonly #feeds = new Map<ChannelName, Feed>();
+  /** Feeds that do not know their place yet, and when they will. */
+  readonly #starting = new Map<ChannelName, Promise<void>>();
+
+  constructor(options: HubOptions) {
+    const { source } = options;
+    this.#source = source;
+    this.#context = {
+      ...options,
+      read: (channel, query) => source.read(channel, query),
+      vacated: (feed) => this.#vacate(feed),
+      count: (event) => options.count(event),
+      failed: (channel, error) => options.failed(channel, error),
+    };
+  }
+
+  /** Channels with subscribers here. */
+  get size(): number {
+    return this.#feeds.size;
+  }
+
+  channels(): IterableIterator<ChannelName> {
+    return this.#feeds.keys();
+  }
+
+  /** Subscribers of the channel on this gateway. */
+  subscribersOf(channel: ChannelName): number {
+    return this.#feeds.get(channel)?.size ?? 0;
+  }
+
+  /**
+   * The feed of a channel, listening and, if `tracked`, at a place in the stream. It is held for
+   * the caller, who must `release` it after the join or instead of it.
+   * @throws what the bus or the history throws; nothing is left behind then.
+   */
+  open(channel: ChannelName, tracked: boolean): Maybe<Feed> {
+    const feed = this.#feeds.get(channel) ?? this.#start(channel, tracked);
+    feed.hold();
+    return chain(this.#starting.get(channel), () => feed);
+  }
+
+  /** A publication from the bus. `epoch` is '' in a channel without history. */
+  receive(channel: ChannelName, publication: Publication, epoch: string): void {
+    this.#feeds.get(channel)?.receive(publication, epoch);
+  }
+
+  notify(type: 'join' | 'leave', channel: ChannelName, info: ClientInfo): void {
+    this.#feeds.get(channel)?.notify({ type, channel, info });
+  }
+
+  #start(channel: ChannelName, tracked: boolean): Feed {
+    const feed = new Feed(channel, tracked, this.#context);
+    this.#feeds.set(channel, feed);
+    const started = chain(this.#source.listen(channel), () => feed.start());
+    if (!(started instanceof Promise)) return feed;
+    const settled = started.then(
+      () => {
+        this.#starting.delete(channel);
+      },
+      (error: unknown) => {
+        this.#starting.delete(channel);
+        this.#vacate(feed);
+        throw error;
+      },
+    );
+    this.#starting.set(channel, settled);
+    return feed;
+  }
+
+  #vacate(feed: Feed): void {
+    if (this.#feeds.get(feed.channel) !== feed) return;
+    this.#feeds.delete(feed.channel);
+    this.#source.unlisten(feed.channel);
+  }
+}
