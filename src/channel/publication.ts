@@ -44,3 +44,22 @@ export function weightOf(publication: Draft): number {
 
 /** Names and punctuation around the data of a publication. */
 const OVERHEAD_BYTES = 64;
+
+/**
+ * A fingerprint of what a draft says, to recognise the same idempotency key with other content.
+ * Not for security: 53 bits of cyrb53.
+ */
+export function digestOf(draft: Draft): string {
+  const { data } = draft;
+  let low = 0xdeadbeef ^ (data instanceof Uint8Array ? 1 : 0);
+  let high = 0x41c6ce57;
+  const mix = (unit: number): void => {
+    low = Math.imul(low ^ unit, 2654435761);
+    high = Math.imul(high ^ unit, 1597334677);
+  };
+  if (data instanceof Uint8Array) data.forEach(mix);
+  else for (let i = 0; i < data.text.length; i += 1) mix(data.text.charCodeAt(i));
+  low = Math.imul(low ^ (low >>> 16), 2246822507) ^ Math.imul(high ^ (high >>> 13), 3266489909);
+  high = Math.imul(high ^ (high >>> 16), 2246822507) ^ Math.imul(low ^ (low >>> 13), 3266489909);
+  return (4294967296 * (2097151 & high) + (low >>> 0)).toString(36);
+}

@@ -1,0 +1,199 @@
+/** The broker of one gateway alone: everything happens within the call. */
+import type { ChannelName } from '../channel/name.ts';
+import type { ClientInfo, Draft } from '../channel/publication.ts';
+import { digestOf, placed } from '../channel/publication.ts';
+import type { Page, Query } from '../channel/recovery.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { Refusal } from '../kernel/errors.ts';
+import type { Count } from '../kernel/meters.ts';
+import type { Wheel } from '../kernel/wheel.ts';
+import type {
+  Broker,
+  BrokerListener,
+  HistoryQuery,
+  HistoryRules,
+  Published,
+  PublishOptions,
+} from './broker.ts';
+import { IDEMPOTENCY_TTL_MS } from './broker.ts';
+import { Stream } from './stream.ts';
+
+export interface MemoryBrokerOptions {
+  readonly listener: BrokerListener;
+  readonly clock: Clock;
+  readonly wheel: Wheel;
+  readonly streamsMax: number;
+  readonly idempotencyKeysMax: number;
+  /** Makes the epoch of a new stream: unique, not guessable, short. */
+  newEpoch(): string;
+  /** An idempotency key was forgotten before its time. */
+  readonly countForgottenKey: Count;
+}
+
+/**
+ * How much longer than its publications a stream's epoch and top are remembered, so that a
+ * subscriber of a quiet channel does not lose its place.
+ */
+const STREAM_OUTLIVES_MS = 24 * 3_600_000;
+
+const LISTENED_RECHECK_MS = 60_000;
+
+interface Remembered {
+  readonly published: Published;
+  readonly digest: string;
+  readonly untilMs: number;
+}
+
+const NOWHERE: Published = { position: { offset: 0, epoch: '' }, outcome: 'published' };
+
+export class MemoryBroker implements Broker {
+  readonly #options: MemoryBrokerOptions;
+  readonly #streams = new Map<ChannelName, Stream>();
+  readonly #listened = new Set<ChannelName>();
+  /** In the order of their expiry, as all live equally long. */
+  readonly #keys = new Map<string, Remembered>();
+
+  constructor(options: MemoryBrokerOptions) {
+    this.#options = options;
+  }
+
+  listen(channel: ChannelName): void {
+    this.#listened.add(channel);
+  }
+
+  unlisten(channel: ChannelName): void {
+    this.#listened.delete(channel);
+  }
+
+  publish(channel: ChannelName, draft: Draft, options: PublishOptions): Published {
+    if (options.idempotencyKey === '') return this.#publish(channel, draft, options);
+    // A name has no control character, so the two cannot run into each other.
+    const key = `${channel}\0${options.idempotencyKey}`;
+    const digest = digestOf(draft);
+    const known = this.#recall(key);
+    if (known !== null) {
+      if (known.digest !== digest) {
+        throw new Refusal('conflict', 'idempotency_key was used for other data');
+      }
+      return { ...known.published, outcome: 'repeated' };
+    }
+    const published = this.#publish(channel, draft, options);
+    this.#remember(key, { published, digest });
+    return published;
+  }
+
+  notify(type: 'join' | 'leave', channel: ChannelName, info: ClientInfo): void {
+    if (this.#listened.has(channel)) this.#options.listener.noticed(type, channel, info);
+  }
+
+  read(channel: ChannelName, query: Query, history: HistoryRules): Page {
+    const stream = this.#streamOf(channel, history);
+    switch (query.kind) {
+      case 'top':
+        return stream.after(Infinity, 0);
+      case 'latest':
+        return stream.before(Infinity, 1);
+      case 'since':
+        return stream.after(query.since.offset, query.limit);
+    }
+  }
+
+  history(channel: ChannelName, query: HistoryQuery, history: HistoryRules): Page {
+    const stream = this.#streamOf(channel, history);
+    const { since, limit } = query;
+    if (since !== null && since.epoch !== '' && since.epoch !== stream.epoch) {
+      throw new Refusal('unrecoverablePosition', 'since.epoch is of another life of the stream');
+    }
+    return query.reverse
+      ? stream.before(since?.offset ?? Infinity, limit)
+      : stream.after(since?.offset ?? 0, limit);
+  }
+
+  removeHistory(channel: ChannelName): void {
+    this.#streams.get(channel)?.clear();
+  }
+
+  close(): Promise<void> {
+    for (const stream of this.#streams.values()) this.#options.wheel.remove(stream);
+    this.#streams.clear();
+    this.#keys.clear();
+    return Promise.resolve();
+  }
+
+  #publish(channel: ChannelName, draft: Draft, options: PublishOptions): Published {
+    const { history, version, versionEpoch } = options;
+    if (history === null) {
+      if (this.#listened.has(channel)) {
+        this.#options.listener.published(channel, placed(draft, 0, ''), '');
+      }
+      return NOWHERE;
+    }
+    const stream = this.#streamOf(channel, history);
+    if (version > 0) {
+      if (versionEpoch === stream.versionEpoch && version <= stream.version) {
+        return { position: stream.top, outcome: 'outdated' };
+      }
+      stream.version = version;
+      stream.versionEpoch = versionEpoch;
+    }
+    const publication = placed(draft, stream.top.offset + 1, stream.epoch);
+    stream.append(publication, history.size);
+    stream.publicationsUntilMs = this.#options.clock.now() + history.ttlMs;
+    stream.untilMs = stream.publicationsUntilMs + STREAM_OUTLIVES_MS;
+    if (this.#listened.has(channel)) {
+      this.#options.listener.published(channel, publication, stream.epoch);
+    }
+    return { position: stream.top, outcome: 'published' };
+  }
+
+  #streamOf(channel: ChannelName, { ttlMs }: HistoryRules): Stream {
+    const now = this.#options.clock.now();
+    const known = this.#streams.get(channel);
+    if (known !== undefined) {
+      // The wheel may be a tick late.
+      if (known.publicationsUntilMs <= now) known.clear();
+      return known;
+    }
+    if (this.#streams.size >= this.#options.streamsMax) {
+      throw new Refusal('limitExceeded', 'no room for the history of one more channel');
+    }
+    const stream = new Stream(channel, this.#options.newEpoch(), this.#expire);
+    stream.untilMs = now + ttlMs;
+    stream.dueMs = stream.untilMs;
+    this.#streams.set(channel, stream);
+    this.#options.wheel.add(stream);
+    return stream;
+  }
+
+  /** Publishing puts a stream's end off without moving it on the wheel; that is made up for here. */
+  readonly #expire = (stream: Stream, now: number): void => {
+    if (stream.publicationsUntilMs <= now) stream.clear();
+    if (stream.untilMs <= now && !this.#listened.has(stream.channel)) {
+      this.#streams.delete(stream.channel);
+      return;
+    }
+    const next = stream.isEmpty ? stream.untilMs : stream.publicationsUntilMs;
+    // Somebody listens to a stream that would be forgotten: it is looked at again in a while.
+    stream.dueMs = next > now ? next : now + LISTENED_RECHECK_MS;
+    this.#options.wheel.add(stream);
+  };
+
+  #recall(key: string): Remembered | null {
+    const known = this.#keys.get(key);
+    if (known === undefined || known.untilMs <= this.#options.clock.now()) return null;
+    return known;
+  }
+
+  #remember(key: string, what: Omit<Remembered, 'untilMs'>): void {
+    const now = this.#options.clock.now();
+    for (const [oldest, { untilMs }] of this.#keys) {
+      const full = this.#keys.size >= this.#options.idempotencyKeysMax;
+      if (untilMs > now && !full) break;
+      if (untilMs > now) this.#options.countForgottenKey();
+      this.#keys.delete(oldest);
+    }
+    // Deleted first, so that the order of the map stays that of expiry.
+    this.#keys.delete(key);
+    this.#keys.set(key, { ...what, untilMs: now + IDEMPOTENCY_TTL_MS });
+  }
+}
