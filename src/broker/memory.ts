@@ -88,14 +88,9 @@ export class MemoryBroker implements Broker {
 
   read(channel: ChannelName, query: Query, history: HistoryRules): Page {
     const stream = this.#streamOf(channel, history);
-    switch (query.kind) {
-      case 'top':
-        return stream.after(Infinity, 0);
-      case 'latest':
-        return stream.before(Infinity, 1);
-      case 'since':
-        return stream.after(query.since.offset, query.limit);
-    }
+    if (query.kind === 'top') return stream.after(Infinity, 0);
+    if (query.kind === 'latest') return stream.before(Infinity, 1);
+    return stream.after(query.since.offset, query.limit);
   }
 
   history(channel: ChannelName, query: HistoryQuery, history: HistoryRules): Page {

@@ -88,3 +88,8 @@ export const DEV_RULES: Rules = {
   historyAccess: 'anonymous',
   delta: true,
 };
+
+/** What a namespace keeps, or null when it keeps nothing. */
+export function historyOf(rules: Rules): { readonly size: number; readonly ttlMs: number } | null {
+  return rules.historySize > 0 ? { size: rules.historySize, ttlMs: rules.historyTtlMs } : null;
+}

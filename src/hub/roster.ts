@@ -1,0 +1,81 @@
+/** Who is connected to this gateway. */
+import type { ChannelName } from '../channel/name.ts';
+import type { Data } from '../kernel/data.ts';
+import type { Close } from '../protocol/close.ts';
+import type { SubscriptionOptions } from '../channel/subscription-options.ts';
+import type { Position } from '../channel/recovery.ts';
+
+/** What the server can do to one of its connections. */
+export interface Peer {
+  readonly client: string;
+  /** '' before the connect and for an anonymous client. */
+  readonly user: string;
+  close(why: Close): void;
+  /** Subscribes it in its name; done at once if it is subscribed already. */
+  subscribe(channel: ChannelName, order: SubscribeOrder): Promise<void>;
+  /** False when it was not subscribed. */
+  unsubscribe(channel: ChannelName, reason: Close): boolean;
+  /** Null: it does not expire any more. */
+  refresh(expireAtMs: number | null): void;
+  message(data: Data): void;
+  channels(): readonly ChannelName[];
+}
+
+export interface SubscribeOrder extends SubscriptionOptions {
+  readonly expireAtMs: number | null;
+  /** Where the client was, if it is to go on from there. */
+  readonly since: Position | null;
+}
+
+export class Roster {
+  /** Everyone, also who has not connected yet. */
+  readonly #all = new Set<Peer>();
+  readonly #clients = new Map<string, Peer>();
+  readonly #users = new Map<string, Set<Peer>>();
+
+  get size(): number {
+    return this.#all.size;
+  }
+
+  get users(): number {
+    return this.#users.size;
+  }
+
+  all(): IterableIterator<Peer> {
+    return this.#all.values();
+  }
+
+  opened(peer: Peer): void {
+    this.#all.add(peer);
+  }
+
+  connected(peer: Peer): void {
+    this.#clients.set(peer.client, peer);
+    if (peer.user === '') return;
+    const sessions = this.#users.get(peer.user);
+    if (sessions === undefined) this.#users.set(peer.user, new Set([peer]));
+    else sessions.add(peer);
+  }
+
+  closed(peer: Peer): void {
+    this.#all.delete(peer);
+    if (this.#clients.get(peer.client) === peer) this.#clients.delete(peer.client);
+    const sessions = this.#users.get(peer.user);
+    if (sessions?.delete(peer) === true && sessions.size === 0) {
+      this.#users.delete(peer.user);
+    }
+  }
+
+  client(id: string): Peer | null {
+    return this.#clients.get(id) ?? null;
+  }
+
+  /** A copy: what is done to the sessions may change who is connected. */
+  ofUser(user: string): readonly Peer[] {
+    return [...(this.#users.get(user) ?? [])];
+  }
+
+  connectionsOf(user: string): number {
+    return this.#users.get(user)?.size ?? 0;
+  }
+}

@@ -1,0 +1,161 @@
+/** `connect`: who is there, what it may hear at once, and how the connection will be kept. */
+import type { Identity } from '../../auth/identity.ts';
+import { personalChannel } from '../../channel/name.ts';
+import type { SubscriptionOptions } from '../../channel/subscription-options.ts';
+import type { ConnectAnswer } from '../../hooks/hooks.ts';
+import { Refusal } from '../../kernel/errors.ts';
+import type { Run } from '../../kernel/mailbox.ts';
+import { Disconnection } from '../../protocol/close.ts';
+import type { ConnectCommand, SubscribeResult } from '../../protocol/frames.ts';
+import type { Credentials } from '../credentials.ts';
+import { identityOf } from '../credentials.ts';
+import { expiryOf } from '../expiry.ts';
+import type { Session } from '../session.ts';
+import { subscribeResult } from '../subscribe-result.ts';
+import { serverTerms } from '../terms.ts';
+import { dataOf, valueOf } from '../values.ts';
+
+type ServerSubs = ReadonlyMap<string, SubscriptionOptions>;
+
+export async function connect(session: Session, command: ConnectCommand, run: Run): Promise<null> {
+  const { services } = session;
+  const identity = command.token === '' ? null : await identityOf(services, command.token);
+  const answer = await askBackend(session, { command, identity }, run);
+  if (session.isClosed) return null;
+  const credentials = credentialsOf(session, identity, answer);
+  keepUserLimit(session, credentials.user);
+  // Publications of the server-side subscriptions wait until the reply is written before them.
+  session.outbox.cork();
+  session.connected(credentials);
+  const subs = await subscribeByServer(session, command, subsOf(session, identity, answer));
+  if (session.isClosed) return null;
+  const { settings, clock } = services;
+  const result = {
+    ...expiryOf(credentials.renewal === 'client' ? credentials.expireAtMs : null, clock.now()),
+    client: session.client,
+    version: settings.version,
+    data: dataOf(answer.data),
+    subs,
+    ping: Math.ceil(settings.pingIntervalMs / 1000),
+    pong: settings.pingIntervalMs > 0,
+  };
+  session.outbox.uncork(session.outbox.codec.encode({ type: 'connect', id: command.id, result }));
+  return null;
+}
+
+interface Question {
+  readonly command: ConnectCommand;
+  readonly identity: Identity | null;
+}
+
+async function askBackend(session: Session, question: Question, run: Run): Promise<ConnectAnswer> {
+  const { hooks } = session.services;
+  if (hooks.connect === undefined) return {};
+  const { command, identity } = question;
+  const { headers, remoteAddress } = session.origin;
+  const asked = {
+    data: valueOf(command.data),
+    name: command.name,
+    version: command.version,
+    emulatedHeaders: command.headers ?? {},
+    headers,
+    remoteAddress,
+  };
+  const { signal } = run;
+  const caller = {
+    client: session.client,
+    user: identity?.user ?? '',
+    info: identity?.info,
+    meta: identity?.meta,
+    signal,
+  };
+  return (await hooks.connect(asked, caller)) ?? {};
+}
+
+/** @throws {Refusal} `unauthorized` when neither token nor hook says who it is, and nobody may be anonymous. */
+function credentialsOf(
+  session: Session,
+  identity: Identity | null,
+  answer: ConnectAnswer,
+): Credentials {
+  // What the hook says counts, where it says anything.
+  const { user, info, meta, expireAtMs = null } = { ...identity, ...answer };
+  if (user === undefined && !session.services.settings.anonymous) {
+    throw new Refusal('unauthorized', 'a token is needed');
+  }
+  return {
+    user: user ?? '',
+    connInfo: dataOf(info),
+    meta,
+    expireAtMs,
+    renewal: answer.expireAtMs === undefined ? 'client' : 'server',
+  };
+}
+
+function keepUserLimit(session: Session, user: string): void {
+  const { roster, limits } = session.services;
+  if (user === '' || limits.connectionsPerUser === 0) return;
+  if (roster.connectionsOf(user) >= limits.connectionsPerUser) {
+    throw new Disconnection('connectionLimit');
+  }
+}
+
+function subsOf(session: Session, identity: Identity | null, answer: ConnectAnswer): ServerSubs {
+  const subs = new Map<string, SubscriptionOptions>();
+  const { limits, settings } = session.services;
+  if (settings.personalNamespace !== null && session.user !== '') {
+    const { channelNameLength } = limits;
+    subs.set(personalChannel(session.user, settings.personalNamespace, channelNameLength), {});
+  }
+  if (identity !== null) order(subs, identity.channels, identity.subs);
+  order(subs, answer.channels ?? [], Object.entries(answer.subs ?? {}));
+  if (subs.size > limits.channelsPerConnection) throw new Disconnection('channelLimit');
+  return subs;
+}
+
+function order(
+  subs: Map<string, SubscriptionOptions>,
+  channels: Iterable<string>,
+  withOptions: Iterable<readonly [string, SubscriptionOptions]>,
+): void {
+  for (const channel of channels) subs.set(channel, {});
+  for (const [channel, options] of withOptions) subs.set(channel, options);
+}
+
+/**
+ * All or nothing: a client that is told of fewer channels than it was promised would not know.
+ * @throws {Disconnection}
+ */
+async function subscribeByServer(
+  session: Session,
+  command: ConnectCommand,
+  subs: ServerSubs,
+): Promise<ReadonlyMap<string, SubscribeResult>> {
+  const results = new Map<string, SubscribeResult>();
+  const enterAll = Promise.all(
+    [...subs].map(async ([name, options]) => {
+      const { channel, rules } = session.channel(name);
+      const terms = serverTerms(rules, options, null);
+      const recovery = command.subs.get(name);
+      const since = recovery?.recover === true ? recovery : null;
+      await session.subscriptions.enter({
+        channel,
+        terms,
+        since,
+        welcome(joined) {
+          const nowMs = session.services.clock.now();
+          results.set(name, subscribeResult(terms, { since, joined, nowMs }));
+        },
+      });
+    }),
+  );
+  try {
+    await enterAll;
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw new Disconnection('serverError', { cause: error });
+    const { log } = session.services;
+    log.warn('server-side', { client: session.client, reason: error.message }, 'cannot subscribe');
+    throw new Disconnection(error.entry.temporary ? 'serverError' : 'badRequest');
+  }
+  return results;
+}

@@ -1,0 +1,151 @@
+/** What comes in on one connection: from bytes to commands that are carried out in their order. */
+import { Bucket } from '../kernel/bucket.ts';
+import { Refusal } from '../kernel/errors.ts';
+import type { Lane, Run } from '../kernel/mailbox.ts';
+import { Mailbox } from '../kernel/mailbox.ts';
+import type { Maybe } from '../kernel/maybe.ts';
+import { Disconnection } from '../protocol/close.ts';
+import type { Command, Reply, ServerMessage } from '../protocol/frames.ts';
+import type { CloseKind, Close } from '../protocol/close.ts';
+import { laneOf } from './lanes.ts';
+import type { Outbox } from './outbox.ts';
+import type { Services } from './services.ts';
+
+/** The session, as its intake sees it. */
+export interface IntakeOwner {
+  readonly services: Services;
+  readonly outbox: Outbox;
+  readonly client: string;
+  readonly isClosed: boolean;
+  /** Whether a command of the type may come now. What may not closes the connection. */
+  expects(type: Command['type']): boolean;
+  /** Carries a command out. Null: nothing to reply, or it was written already. */
+  run(command: Command, running: Run): Maybe<Reply | null>;
+  tell(message: ServerMessage): void;
+  refuse(command: Command, refusal: Refusal): void;
+  /** The connect was answered with an error. */
+  connectRefused(): void;
+  close(why: CloseKind | Close): void;
+}
+
+export class Intake {
+  readonly #session: IntakeOwner;
+  readonly #mailbox: Mailbox<Command>;
+  /** Made with the first message, and only where there is a rate to keep. */
+  #frames: Bucket | null = null;
+  #commands: Bucket | null = null;
+
+  constructor(session: IntakeOwner) {
+    const { limits } = session.services;
+    this.#session = session;
+    this.#mailbox = new Mailbox({
+      messagesMax: limits.mailboxMessages,
+      bytesMax: limits.mailboxBytes,
+      handle: (command, running) => this.#handle(command, running),
+    });
+  }
+
+  receive(frame: Uint8Array): void {
+    if (!this.#mayTakeFrame()) {
+      this.#session.close('tooManyRequests');
+      return;
+    }
+    const commands = this.#decode(frame);
+    if (commands === null) return;
+    if (!this.#mayTakeCommands(commands.length)) {
+      this.#session.close('tooManyRequests');
+      return;
+    }
+    for (const command of commands) {
+      if (this.#session.isClosed) return;
+      this.#accept(command);
+    }
+  }
+
+  /** Takes back what waits on a lane and aborts what runs there, as far as it matches. */
+  withdraw(lane: Lane, matches: (command: Command) => boolean): readonly Command[] {
+    this.#mailbox.abort(lane, matches);
+    return this.#mailbox.withdraw(lane, matches);
+  }
+
+  /** What waits is dropped, what runs is aborted. */
+  close(): void {
+    this.#mailbox.close();
+  }
+
+  #mayTakeFrame(): boolean {
+    const { limits, clock } = this.#session.services;
+    if (limits.framesPerSecond === 0) return true;
+    const now = clock.now();
+    this.#frames ??= new Bucket(limits.framesPerSecond, now);
+    return this.#frames.take(limits.framesPerSecond, now);
+  }
+
+  #mayTakeCommands(count: number): boolean {
+    const { limits, clock } = this.#session.services;
+    if (limits.commandsPerSecond === 0) return true;
+    const now = clock.now();
+    this.#commands ??= new Bucket(limits.commandsPerSecond, now);
+    return this.#commands.take(limits.commandsPerSecond, now, count);
+  }
+
+  #decode(frame: Uint8Array): readonly Command[] | null {
+    const { outbox, services, client } = this.#session;
+    try {
+      return outbox.codec.decode(frame);
+    } catch (error) {
+      if (!(error instanceof Disconnection)) throw error;
+      services.log.warn('malformed', { client, bytes: frame.length }, 'closed: malformed frame');
+      this.#session.close(error.close);
+      return null;
+    }
+  }
+
+  #accept(command: Command): void {
+    const session = this.#session;
+    const { services, client } = session;
+    if (!session.expects(command.type)) {
+      services.log.warn('order', { client, command: command.type }, 'closed: command out of order');
+      session.close('badRequest');
+    } else if (
+      !this.#mailbox.offer(command, laneOf(command, services.limits.rpcConcurrency), command.bytes)
+    ) {
+      session.close('tooManyRequests');
+    }
+  }
+
+  #handle(command: Command, running: Run): Maybe<void> {
+    this.#session.services.counts.commands(command.type);
+    try {
+      const reply = this.#session.run(command, running);
+      if (!(reply instanceof Promise)) {
+        if (reply !== null) this.#session.tell(reply);
+        return undefined;
+      }
+      return reply.then(
+        (late) => {
+          if (late !== null) this.#session.tell(late);
+        },
+        (error: unknown) => this.#fail(command, error),
+      );
+    } catch (error) {
+      this.#fail(command, error);
+      return undefined;
+    }
+  }
+
+  /** The one place where what a command throws ends. */
+  #fail(command: Command, error: unknown): void {
+    const session = this.#session;
+    if (error instanceof Disconnection) {
+      session.close(error.close);
+      return;
+    }
+    if (!(error instanceof Refusal)) session.services.fault(`command ${command.type}`, error);
+    if (session.isClosed) return;
+    session.refuse(command, error instanceof Refusal ? error : new Refusal('internal'));
+    if (command.type !== 'connect') return;
+    session.connectRefused();
+    this.#mailbox.close();
+  }
+}

@@ -1,0 +1,98 @@
+/** What goes to one connection: gathered within a turn, sent as one frame, bounded. */
+import type { Deferred, Turn } from '../kernel/turn.ts';
+import type { Codec } from '../protocol/codec.ts';
+import type { Transport } from './transport.ts';
+
+/** What an outbox tells its session. */
+export interface OutboxOwner {
+  /** The transport did not take a frame: what was in it is lost to this connection. */
+  refused(): void;
+}
+
+export class Outbox implements Deferred {
+  readonly codec: Codec;
+  readonly #owner: OutboxOwner;
+  readonly #transport: Transport;
+  readonly #turn: Turn;
+  readonly #bytesMax: number;
+  #first: Uint8Array | null = null;
+  /** What follows the first; made when there is a second. */
+  #rest: Uint8Array[] | null = null;
+  #bytes = 0;
+  /** The socket took less than it was given; `drained` ends it. */
+  #congested = false;
+  #corked = false;
+
+  constructor(
+    owner: OutboxOwner,
+    line: { readonly transport: Transport; readonly codec: Codec },
+    bounds: { readonly turn: Turn; readonly bytesMax: number },
+  ) {
+    this.#owner = owner;
+    this.#transport = line.transport;
+    this.codec = line.codec;
+    this.#turn = bounds.turn;
+    this.#bytesMax = bounds.bytesMax;
+  }
+
+  /** Whether a slow reader still may be given `bytes` more. To a socket that keeps up, anything may. */
+  admits(bytes: number): boolean {
+    if (this.#bytes + bytes <= this.#bytesMax && !this.#congested) return true;
+    if (!this.#corked) this.endTurn();
+    const waiting = this.#bytes + this.#backlog();
+    return waiting === 0 || waiting + bytes <= this.#bytesMax;
+  }
+
+  /** Takes the chunk, whose bytes nobody may change any more. It leaves at the end of the turn. */
+  write(chunk: Uint8Array): void {
+    if (this.#first === null) {
+      this.#first = chunk;
+      if (!this.#corked) this.#turn.send(this);
+    } else {
+      this.#rest ??= [];
+      this.#rest.push(chunk);
+    }
+    this.#bytes += chunk.length;
+  }
+
+  /** From now on nothing leaves. */
+  cork(): void {
+    this.#corked = true;
+  }
+
+  /** Lets go what was written since `cork`, and `chunk` before it. */
+  uncork(chunk: Uint8Array): void {
+    const first = this.#first;
+    if (first !== null) {
+      this.#rest ??= [];
+      this.#rest.unshift(first);
+    }
+    this.#corked = false;
+    this.#first = chunk;
+    this.#bytes += chunk.length;
+    this.#turn.send(this);
+  }
+
+  endTurn(): void {
+    const first = this.#first;
+    if (first === null || this.#corked) return;
+    const frame = this.#rest === null ? first : this.codec.join([first, ...this.#rest]);
+    this.#first = null;
+    this.#rest = null;
+    this.#bytes = 0;
+    const sent = this.#transport.send(frame, this.codec.binary);
+    if (sent !== 'sent') this.#congested = true;
+    if (sent === 'refused') this.#owner.refused();
+  }
+
+  /** Whether there is room enough again to make up for what a slow reader missed. */
+  drained(): boolean {
+    const backlog = this.#transport.buffered();
+    if (backlog === 0) this.#congested = false;
+    return backlog <= this.#bytesMax / 2;
+  }
+
+  #backlog(): number {
+    return this.#congested ? this.#transport.buffered() : 0;
+  }
+}

@@ -1,0 +1,234 @@
+/** All subscriptions of one connection: how they begin, expire and end. */
+import type { ChannelName } from '../channel/name.ts';
+import type { Position } from '../channel/recovery.ts';
+import type { SlowConsumer } from '../channel/rules.ts';
+import type { Joined, Return } from '../hub/feed.ts';
+import { Refusal } from '../kernel/errors.ts';
+import { chain } from '../kernel/maybe.ts';
+import type { Close, CloseKind } from '../protocol/close.ts';
+import type { ServerMessage } from '../protocol/frames.ts';
+import type { ClientInfo } from '../channel/publication.ts';
+import { UNSUBSCRIBES } from '../protocol/close.ts';
+import { NEVER } from './heartbeat.ts';
+import type { Outbox } from './outbox.ts';
+import type { Services } from './services.ts';
+import type { SubscriptionOwner } from './subscription.ts';
+import { Subscription } from './subscription.ts';
+import type { Terms } from './terms.ts';
+
+/** A subscription that is asked for. */
+export interface Entry {
+  readonly channel: ChannelName;
+  readonly terms: Terms;
+  /** Where the client was, if it wants to go on from there. */
+  readonly since: Position | null;
+  /**
+   * Called the moment the subscription is attached: what it writes comes before the first
+   * publication. What it throws takes the subscription back.
+   */
+  welcome(joined: Joined): void;
+}
+
+/** The session, as its subscriptions see it. */
+export interface SubscriptionsOwner {
+  readonly services: Services;
+  readonly outbox: Outbox;
+  readonly info: ClientInfo;
+  tell(message: ServerMessage): void;
+  close(why: CloseKind): void;
+  /** `expireDue` is called at `atMs` at the latest. */
+  expireBy(atMs: number): void;
+}
+
+export class Subscriptions implements SubscriptionOwner {
+  readonly #session: SubscriptionsOwner;
+  /** Also those that are still joining. Made with the first. */
+  #all: Map<ChannelName, Subscription> | null = null;
+  #lagging: Set<Subscription> | null = null;
+
+  constructor(session: SubscriptionsOwner) {
+    this.#session = session;
+  }
+
+  get outbox(): Outbox {
+    return this.#session.outbox;
+  }
+
+  get size(): number {
+    return this.#all?.size ?? 0;
+  }
+
+  /** Null also while it is still joining. */
+  get(channel: ChannelName): Subscription | null {
+    const subscription = this.#all?.get(channel);
+    return subscription?.isJoined === true ? subscription : null;
+  }
+
+  channels(): ChannelName[] {
+    return [...(this.#all?.keys() ?? [])].filter((channel) => this.get(channel) !== null);
+  }
+
+  /**
+   * Subscribes, and resolves when others can see it.
+   * @throws {Refusal} `alreadySubscribed`, `limitExceeded`, and what the organs throw; nothing is
+   * left behind then.
+   */
+  async enter(entry: Entry): Promise<Subscription> {
+    const { channel, terms } = entry;
+    const { services, info } = this.#session;
+    this.#all ??= new Map();
+    if (this.#all.has(channel)) throw new Refusal('alreadySubscribed');
+    if (this.#all.size >= services.limits.channelsPerConnection) {
+      throw new Refusal('limitExceeded', 'channels of one connection');
+    }
+    const chanInfo = terms.info;
+    const subscriber = chanInfo === null ? info : { ...info, chanInfo };
+    const subscription = new Subscription(channel, terms, this, subscriber);
+    this.#all.set(channel, subscription);
+    try {
+      await this.#join(subscription, entry);
+    } catch (error) {
+      this.#part(subscription);
+      throw error;
+    }
+    if (terms.expireAtMs !== null) this.#session.expireBy(this.#endOf(terms, terms.expireAtMs));
+    if (terms.joinLeave) await services.broker.notify('join', channel, subscription.info);
+    return subscription;
+  }
+
+  /** Ends a subscription, if there is one; the client knows or is told by the caller. */
+  leave(channel: ChannelName): boolean {
+    const subscription = this.#all?.get(channel);
+    if (subscription === undefined) return false;
+    this.#part(subscription);
+    return true;
+  }
+
+  /** Ends a subscription for a reason the client is told. */
+  end(subscription: Subscription, reason: Close): void {
+    if (!this.#part(subscription)) return;
+    this.#session.services.counts.unsubscribes(String(reason.code));
+    this.#session.tell({ type: 'unsubscribed', channel: subscription.channel, reason });
+  }
+
+  renew(subscription: Subscription, expireAtMs: number | null): void {
+    subscription.terms = { ...subscription.terms, expireAtMs };
+    if (expireAtMs !== null) this.#session.expireBy(this.#endOf(subscription.terms, expireAtMs));
+  }
+
+  /** Ends what expired, and tells when to look again. */
+  expireDue(nowMs: number): number {
+    let next = NEVER;
+    for (const subscription of this.#all?.values() ?? []) {
+      const { terms } = subscription;
+      if (terms.expireAtMs === null) continue;
+      const endMs = this.#endOf(terms, terms.expireAtMs);
+      if (endMs > nowMs) {
+        next = Math.min(next, endMs);
+      } else if (terms.origin === 'server') {
+        this.#session.close('subscriptionExpired');
+        return NEVER;
+      } else {
+        this.end(subscription, UNSUBSCRIBES.expired);
+      }
+    }
+    return next;
+  }
+
+  /** The outbox has room again. */
+  resume(): void {
+    const lagging = this.#lagging;
+    this.#lagging = null;
+    for (const subscription of lagging ?? []) subscription.resume();
+  }
+
+  /** The connection is gone. */
+  close(): void {
+    for (const subscription of this.#all?.values() ?? []) this.#part(subscription);
+    this.#lagging = null;
+  }
+
+  tooSlow(): void {
+    this.#session.close('slow');
+  }
+
+  lags(subscription: Subscription): void {
+    this.#lagging ??= new Set();
+    this.#lagging.add(subscription);
+  }
+
+  /** A client subscribes again by itself; what the server subscribed, only a new connection brings back. */
+  lost(subscription: Subscription): void {
+    if (subscription.terms.origin === 'server') this.#session.close('insufficientState');
+    else this.end(subscription, UNSUBSCRIBES.insufficientState);
+  }
+
+  countSlow(policy: SlowConsumer): void {
+    this.#session.services.counts.slow(policy);
+  }
+
+  async #join(subscription: Subscription, entry: Entry): Promise<void> {
+    const { hub, presence } = this.#session.services;
+    const { channel, terms } = entry;
+    const { subscribersMax, historySize } = terms.rules;
+    if (subscribersMax > 0 && hub.subscribersOf(channel) >= subscribersMax) {
+      throw new Refusal('limitExceeded', 'subscribers of the channel');
+    }
+    const feed = await hub.open(channel, historySize > 0);
+    try {
+      stillWanted(subscription);
+      if (terms.presence) {
+        subscription.isPresent = true;
+        await presence.add(channel, subscription.info);
+        stillWanted(subscription);
+      }
+      await feed.join(subscription, this.#returnOf(entry), (joined) => {
+        stillWanted(subscription);
+        entry.welcome(joined);
+        subscription.joined(feed);
+      });
+    } catch (error) {
+      feed.leave(subscription);
+      throw error;
+    } finally {
+      feed.release();
+    }
+  }
+
+  #returnOf({ terms, since }: Entry): Return | null {
+    const { recovery } = terms.rules;
+    if (since === null || recovery === 'off') return null;
+    const publicationsMax = this.#session.services.limits.historyPublications;
+    return { since, mode: recovery, publicationsMax };
+  }
+
+  /** False when it was parted with before. What others have to be told follows by itself. */
+  #part(subscription: Subscription): boolean {
+    const { channel, terms, info, isJoined, isPresent } = subscription;
+    subscription.leave();
+    this.#lagging?.delete(subscription);
+    if (this.#all?.get(channel) !== subscription) return false;
+    this.#all.delete(channel);
+    const { presence, broker, fault } = this.#session.services;
+    try {
+      const parted = chain(isPresent ? presence.remove(channel, info) : undefined, () =>
+        isJoined && terms.joinLeave ? broker.notify('leave', channel, info) : undefined,
+      );
+      if (parted instanceof Promise) parted.catch((error: unknown) => fault('leave', error));
+    } catch (error) {
+      fault('leave', error);
+    }
+    return true;
+  }
+
+  #endOf(terms: Terms, expireAtMs: number): number {
+    return terms.renewable
+      ? expireAtMs + this.#session.services.settings.subscriptionGraceMs
+      : expireAtMs;
+  }
+}
+
+/** @throws {Refusal} when the subscription was taken back while something was waited for. */
+function stillWanted(subscription: Subscription): void {
+  if (subscription.hasLeft) throw new Refusal('notAvailable', 'taken back by unsubscribe');
+}

@@ -1,0 +1,14 @@
+/** Between values as hooks and tokens have them, and data as the wire has it. */
+import type { Data } from '../kernel/data.ts';
+import { Json } from '../kernel/data.ts';
+
+/** Undefined is nothing; bytes stay bytes; whatever else becomes its JSON text. */
+export function dataOf(value: unknown): Data | null {
+  if (value === undefined) return null;
+  return value instanceof Uint8Array ? value : Json.of(value);
+}
+
+export function valueOf(data: Data | null): unknown {
+  if (data === null) return undefined;
+  return data instanceof Json ? data.value() : data;
+}
