@@ -1,0 +1,206 @@
+/** A gateway and its life. Also the library's face: `createGateway`. */
+import type { Config } from './config.ts';
+import { parseConfig } from './config.ts';
+import type { Hooks } from './hooks/hooks.ts';
+import { silentHooks } from './hooks/hooks.ts';
+import type { ConfigInput } from './input.ts';
+import type { Clock } from './kernel/clock.ts';
+import { systemClock } from './kernel/clock.ts';
+import { Refusal } from './kernel/errors.ts';
+import type { Log } from './kernel/log.ts';
+import { silentLog } from './kernel/log.ts';
+import type { Part } from './kernel/part.ts';
+import { closeAll } from './kernel/part.ts';
+import type { Organs, Surroundings } from './organs.ts';
+import { buildOrgans } from './organs.ts';
+import { CLOSES } from './protocol/close.ts';
+import { jsonCodec } from './protocol/json.ts';
+import { msgpackCodec } from './protocol/msgpack.ts';
+import { chooseEdge } from './server/choose.ts';
+import type { Edge, EdgeOptions, HttpResponse } from './server/edge.ts';
+import type { Codecs } from './server/front.ts';
+import { Front } from './server/front.ts';
+import { scrape } from './server/metrics.ts';
+import type { Route } from './server/router.ts';
+import { json, Router } from './server/router.ts';
+import { openSession } from './session/open.ts';
+import { VERSION } from './version.ts';
+
+/** What `createGateway` takes: what `sluice.yaml` says, and what only a program can give. */
+export interface GatewayOptions extends ConfigInput {
+  readonly hooks?: Hooks;
+  readonly routes?: readonly Route[];
+  /** Default: silent. A pino logger fits. */
+  readonly logger?: Log;
+  readonly clock?: Clock;
+  /** From 0 to below 1. */
+  readonly random?: () => number;
+}
+
+/** Where a gateway listens. */
+export interface Address {
+  readonly port: number;
+  /** The port of API and metrics; the same as `port` unless they have one of their own. */
+  readonly internalPort: number;
+}
+
+/** One part may take this long to close; it is left behind then, and logged. */
+const CLOSE_DEADLINE_MS = 10_000;
+
+export class Gateway {
+  readonly config: Config;
+  readonly #surroundings: Surroundings;
+  readonly #organs: Organs;
+  readonly #routes: readonly Route[];
+  readonly #parts: Part[];
+  #accepting = true;
+  #started: Promise<Address> | null = null;
+  #closed: Promise<void> | null = null;
+
+  constructor(config: Config, surroundings: Surroundings, routes: readonly Route[] = []) {
+    this.config = config;
+    this.#surroundings = surroundings;
+    this.#organs = buildOrgans(config, surroundings);
+    this.#routes = routes;
+    const { wheel, broker, presence, verifier } = this.#organs;
+    this.#parts = [
+      { name: 'wheel', close: () => Promise.resolve(wheel.close()) },
+      { name: 'tokens', close: () => verifier.close() },
+      { name: 'broker', close: () => broker.close() },
+      { name: 'presence', close: () => presence.close() },
+    ];
+  }
+
+  /** Listens. Idempotent. @throws when a port is taken or the transport cannot be had. */
+  start(): Promise<Address> {
+    this.#started ??= this.#start();
+    return this.#started;
+  }
+
+  /**
+   * No new connections, close 3001 for those there are, and then every part in the reverse order
+   * of its birth. Idempotent; when it resolves nothing is left that keeps the process alive.
+   */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #start(): Promise<Address> {
+    const { host, port, internal, transport } = this.config;
+    const createEdge = await chooseEdge(transport, this.#surroundings.log);
+    const open = async (at: { host: string; port: number }, routes: Route[]): Promise<number> => {
+      const edge = createEdge({ ...at, ...this.#edgeLimits() }, this.#front(routes));
+      this.#parts.push(this.#edgePart(edge));
+      return edge.listen();
+    };
+    const publicRoutes = [...this.#publicRoutes(), ...this.#routes];
+    if (internal === null) {
+      const bound = await open({ host, port }, [...publicRoutes, ...this.#internalRoutes()]);
+      return { port: bound, internalPort: bound };
+    }
+    const internalPort = await open(internal, this.#internalRoutes());
+    return { port: await open({ host, port }, publicRoutes), internalPort };
+  }
+
+  async #close(): Promise<void> {
+    this.#accepting = false;
+    await this.#started?.catch(() => undefined);
+    for (const peer of this.#organs.roster.all()) peer.close(CLOSES.shutdown);
+    const { clock, log } = this.#surroundings;
+    await closeAll(this.#parts, { clock, log, deadlineMs: CLOSE_DEADLINE_MS });
+  }
+
+  #edgePart(edge: Edge): Part {
+    return { name: `${edge.name} edge`, close: () => edge.close() };
+  }
+
+  #edgeLimits(): EdgeLimits {
+    const { limits } = this.config;
+    return {
+      messageBytesMax: limits.messageBytes,
+      bodyBytesMax: limits.apiBodyBytes,
+      headBytesMax: limits.requestHeadBytes,
+      requestsMax: limits.apiConcurrency,
+      socketBytesMax: SOCKET_BYTES_MAX,
+    };
+  }
+
+  #front(routes: readonly Route[]): Front {
+    const { services, roster, meters, fault } = this.#organs;
+    const { limits, origins } = this.config;
+    return new Front({
+      router: new Router(routes, { failed: (error) => failed(error, fault) }),
+      codecs: codecs(limits.jsonDepth),
+      origins,
+      connectionsMax: limits.connections,
+      connections: () => roster.size,
+      accepting: () => this.#accepting,
+      open: (line) => openSession(services, line),
+      countRefused: meters.counter('upgrades_refused', 'Upgrades refused, by status.', 'status'),
+    });
+  }
+
+  #publicRoutes(): Route[] {
+    return [
+      { method: 'GET', path: '/health', handle: () => json(200, { status: 'ok' }) },
+      {
+        method: 'GET',
+        path: '/ready',
+        handle: () =>
+          this.#accepting ? json(200, { status: 'ready' }) : json(503, { status: 'closing' }),
+      },
+    ];
+  }
+
+  #internalRoutes(): Route[] {
+    return [{ method: 'GET', path: '/metrics', handle: () => scrape(this.#organs.meters) }];
+  }
+}
+
+type EdgeLimits = Omit<EdgeOptions, 'host' | 'port'>;
+
+/**
+ * Far over what an outbox lets through to a socket that does not read, and over the largest single
+ * reply; the edge refuses a frame there, and the session is closed.
+ */
+const SOCKET_BYTES_MAX = 64 * 1024 * 1024;
+
+function codecs(depthMax: number): Codecs {
+  const json = jsonCodec({ depthMax });
+  const msgpack = msgpackCodec({ depthMax });
+  return new Map([
+    ['', json],
+    ['centrifuge-json', json],
+    ['sluice-msgpack', msgpack],
+  ]);
+}
+
+/** What a client hears when its request failed: our faults are logged, and told as no more than that. */
+function failed(error: unknown, fault: (where: string, error: unknown) => void): HttpResponse {
+  if (!(error instanceof Refusal)) fault('route', error);
+  const refusal = error instanceof Refusal ? error : new Refusal('internal');
+  const { code } = refusal.entry;
+  return json(refusal.is('internal') ? 500 : 400, { error: { code, message: refusal.message } });
+}
+
+/** A gateway of this process. @throws {ConfigError} with all that is wrong with the options. */
+export function createGateway(options: GatewayOptions = {}): Gateway {
+  const { hooks = silentHooks, routes = [], logger = silentLog, clock, random, ...input } = options;
+  const config = parseConfig(input, {
+    connect: hooks.connect !== undefined,
+    subscribe: hooks.subscribe !== undefined,
+    publish: hooks.publish !== undefined,
+  });
+  return new Gateway(
+    config,
+    {
+      hooks,
+      log: logger,
+      clock: clock ?? systemClock,
+      random: random ?? Math.random,
+      version: VERSION,
+    },
+    routes,
+  );
+}

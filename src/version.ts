@@ -1,0 +1,2 @@
+/** Which version this is; a test holds it against package.json. */
+export const VERSION = '0.1.0';
