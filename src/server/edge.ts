@@ -22,13 +22,17 @@ export interface HttpRequest extends RequestHead {
   readonly signal: AbortSignal;
 }
 
+/** Length, date and connection are the edge's to say: `headers` holds the others. */
 export interface HttpResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array | string;
 }
 
-/** To accept, `open` is called with the transport at once, and its result receives from then on. */
+/**
+ * To accept, `open` is called with the transport at once, and its result receives from then on. It
+ * is not called for a peer that is already gone. A refusal ends the connection.
+ */
 export type UpgradeAnswer =
   | {
       readonly accepted: true;
@@ -38,35 +42,53 @@ export type UpgradeAnswer =
     }
   | { readonly accepted: false; readonly response: HttpResponse };
 
-/** What the gateway does with what comes in. Neither function may throw or reject. */
+/**
+ * What the gateway does with what comes in. Neither function may throw or reject. What is no proper
+ * request, or over a limit, is refused before they are asked.
+ */
 export interface EdgeHandlers {
   upgrade(head: RequestHead): UpgradeAnswer;
   http(request: HttpRequest): Promise<HttpResponse>;
 }
 
+/** How long a socket that is being closed may take to read what was sent before. */
+export const CLOSE_GRACE_MS = 5000;
+
 export interface EdgeOptions {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
-  /** WebSocket messages over it close with 1009. */
+  /** Other processes may listen on the port too, and the kernel spreads the connections. */
+  readonly sharesPort?: boolean;
+  /**
+   * WebSocket messages over it close with 1009. uWS cuts the connection of one that is more than
+   * twice as long: its peer sees 1006, and only the receiver hears of 1009.
+   */
   readonly messageBytesMax: number;
   /** Bodies over it are answered 413. */
   readonly bodyBytesMax: number;
-  /** Request heads over it are answered 431. */
+  /** Request heads over it are answered 431. uWS takes 4,096 bytes at most, whatever stands here. */
   readonly headBytesMax: number;
   /** HTTP requests that may be handled at once; over it they are answered 429. */
   readonly requestsMax: number;
-  /** What a socket's own buffer may hold at the very most; the outbox stays below it. */
+  /** A send is refused while the socket's own buffer holds more; the outbox stays below it. */
   readonly socketBytesMax: number;
+  /** From `close` with unread frames to the end of the socket; default `CLOSE_GRACE_MS`. */
+  readonly closeGraceMs?: number;
 }
 
 export interface Edge {
   readonly name: 'uws' | 'ws';
-  /** Starts to listen and tells the port. @throws when the address is taken. */
+  /** Starts to listen and tells the port. To be called once. @throws when the address is taken. */
   listen(): Promise<number>;
-  /** No new connection or request from now on; those that are open go on. Idempotent. */
+  /**
+   * No new connection from now on, and 503 for a new request; what is open goes on. Idempotent.
+   */
   stopListening(): void;
-  /** Closes what is still open, at once. Idempotent; no handle is left when it resolves. */
+  /**
+   * Cuts what is still open, at once: whoever wants close frames closes the transports before.
+   * Idempotent; when it resolves every receiver was told, and no handle is left.
+   */
   close(): Promise<void>;
 }
 

@@ -1,0 +1,103 @@
+/** One HTTP request on uWS, from its head to the end of its answer. */
+import { STATUS_CODES } from 'node:http';
+import type { HttpResponse as UwsResponse } from 'uWebSockets.js';
+import { isBodiless, TOO_LARGE } from './answers.ts';
+import { BodyDraft } from './body.ts';
+import type { EdgeHandlers, HttpResponse, RequestHead } from './edge.ts';
+
+/** Fits the cork buffer of uWS (16 KiB) together with the head of any answer. */
+const ONE_WRITE_BYTES_MAX = 8 * 1024;
+
+const encoder = new TextEncoder();
+
+/**
+ * Holds the native response and lets go of it at the answer or the abort: any call on it after
+ * that throws.
+ */
+export class UwsExchange {
+  readonly #head: RequestHead;
+  readonly #finished: () => void;
+  #response: UwsResponse | null;
+  #abort: AbortController | null = null;
+
+  /** `finished` is called once: when the answer is out, or its receiver gone. */
+  constructor(response: UwsResponse, head: RequestHead, finished: () => void) {
+    this.#response = response;
+    this.#head = head;
+    this.#finished = finished;
+    response.onAborted(() => {
+      if (this.#finish()) this.#abort?.abort();
+    });
+  }
+
+  /** Collects the body, asks `handle`, and answers what it says. */
+  run(bodyBytesMax: number, handle: EdgeHandlers['http']): void {
+    const body = new BodyDraft(bodyBytesMax);
+    const abort = new AbortController();
+    this.#abort = abort;
+    this.#response?.onData((chunk, last) => {
+      if (this.#response === null) return;
+      const state = body.add(new Uint8Array(chunk), last);
+      if (state === 'refused') this.answer(TOO_LARGE, true);
+      if (state !== 'whole') return;
+      const request = { ...this.#head, body: body.whole(), signal: abort.signal };
+      void handle(request).then((answer) => this.answer(answer, false));
+    });
+  }
+
+  /** Does nothing when the peer is gone. `last` closes the connection after it. */
+  answer(answer: HttpResponse, last: boolean): void {
+    const response = this.#response;
+    if (response === null) return;
+    const body = typeof answer.body === 'string' ? encoder.encode(answer.body) : answer.body;
+    const withBody = this.#head.method !== 'HEAD' && !isBodiless(answer.status);
+    if (withBody && body.byteLength > ONE_WRITE_BYTES_MAX) {
+      this.#answerLarge(response, answer, body);
+      return;
+    }
+    response.cork(() => {
+      writeHead(response, answer);
+      if (last) response.end(body, true);
+      else if (withBody) response.end(body);
+      else endWithout(response, answer.status, body.byteLength);
+    });
+    this.#finish();
+  }
+
+  /**
+   * The head leaves on its own, so that the body begins with an empty cork buffer: this binary can
+   * lose the rest of a corked write over 16 KiB when the peer reads slowly.
+   */
+  #answerLarge(response: UwsResponse, answer: HttpResponse, body: Uint8Array): void {
+    const push = (offset: number): boolean => {
+      const [written, done] = response.tryEnd(body.subarray(offset), body.byteLength);
+      if (done) this.#finish();
+      return written;
+    };
+    response.cork(() => writeHead(response, answer));
+    response.cork(() => push(0));
+    if (this.#response !== null) response.onWritable(push);
+  }
+
+  #finish(): boolean {
+    if (this.#response === null) return false;
+    this.#response = null;
+    this.#finished();
+    return true;
+  }
+}
+
+function writeHead(response: UwsResponse, answer: HttpResponse): void {
+  response.writeStatus(`${answer.status} ${STATUS_CODES[answer.status] ?? 'Unknown'}`);
+  for (const [name, value] of Object.entries(answer.headers)) response.writeHeader(name, value);
+}
+
+/**
+ * RFC 9110 §8.6: the answer to HEAD tells the length that GET would have. We write it ourselves:
+ * with the length as its argument `endWithoutBody` leaves the request pending, and uWS cuts the
+ * connection at the next one.
+ */
+function endWithout(response: UwsResponse, status: number, bytes: number): void {
+  if (!isBodiless(status)) response.writeHeader('content-length', String(bytes));
+  response.endWithoutBody();
+}

@@ -1,0 +1,138 @@
+/** A WebSocket of uWS as the transport of a session. */
+import type { WebSocket } from 'uWebSockets.js';
+import { systemClock } from '../kernel/clock.ts';
+import type { Timed, Wheel } from '../kernel/wheel.ts';
+import type { Receiver, Sent, Transport } from '../session/transport.ts';
+import { CLOSE, closeReason } from './close-frame.ts';
+import type { UpgradeAnswer } from './edge.ts';
+
+export type Accepted = Extract<UpgradeAnswer, { accepted: true }>;
+
+/** uWS copies these fields onto its own socket object; what it hands back is that object. */
+export interface SocketData {
+  readonly transport: UwsTransport;
+}
+
+/** What all transports of one edge share. */
+export interface UwsSockets {
+  readonly messageBytesMax: number;
+  readonly closeGraceMs: number;
+  readonly wheel: Wheel;
+}
+
+/** What uWS tells of a connection it cut by itself, and the code that `ws` would have sent. */
+const CUTS = new Map([
+  ['Received too big message', CLOSE.tooLarge],
+  ['Received invalid UTF-8', CLOSE.notText],
+  ['Received invalid WebSocket frame', CLOSE.protocolError],
+]);
+
+const decoder = new TextDecoder();
+
+/**
+ * Every call on a uWS socket that is closed throws, so the socket is forgotten the moment uWS
+ * tells of its end. One object per connection and no closure: an idle socket pays for this class.
+ */
+export class UwsTransport implements Transport {
+  readonly #sockets: UwsSockets;
+  /** Until the socket is open. */
+  #accepted: Accepted | null;
+  #socket: WebSocket<SocketData> | null = null;
+  #receiver: Receiver | null = null;
+  /** Set while a close waits for the peer to read what was sent before. */
+  #farewell: Farewell | null = null;
+
+  constructor(sockets: UwsSockets, accepted: Accepted) {
+    this.#sockets = sockets;
+    this.#accepted = accepted;
+  }
+
+  send(frame: Uint8Array, binary: boolean): Sent {
+    if (this.#socket === null || this.#farewell !== null) return 'refused';
+    const sent = this.#socket.send(frame, binary);
+    if (sent === 1) return 'sent';
+    return sent === 0 ? 'buffered' : 'refused';
+  }
+
+  buffered(): number {
+    return this.#socket?.getBufferedAmount() ?? 0;
+  }
+
+  /**
+   * `end` of uWS puts the close frame behind the backlog and makes the socket unreachable for us,
+   * and each byte the peer reads then lets it live on. So it is only called on an empty socket;
+   * one with a backlog is watched until that is gone or the grace is over.
+   */
+  close(code: number, reason: string): void {
+    if (this.#socket === null || this.#farewell !== null) return;
+    const fitting = closeReason(code, reason);
+    if (this.#socket.getBufferedAmount() === 0) {
+      this.#socket.end(code, fitting);
+      return;
+    }
+    this.#farewell = new Farewell(this, code, fitting);
+    this.#farewell.dueMs = systemClock.now() + this.#sockets.closeGraceMs;
+    this.#sockets.wheel.add(this.#farewell);
+  }
+
+  /** The grace is over. */
+  cut(): void {
+    this.#socket?.close();
+  }
+
+  opened(socket: WebSocket<SocketData>): void {
+    const accepted = this.#accepted;
+    this.#accepted = null;
+    this.#socket = socket;
+    this.#receiver = accepted?.open(this) ?? null;
+  }
+
+  received(frame: ArrayBuffer): void {
+    if (this.#farewell !== null) return;
+    if (frame.byteLength > this.#sockets.messageBytesMax) {
+      this.close(CLOSE.tooLarge, 'message too large');
+    } else {
+      this.#receiver?.receive(new Uint8Array(frame));
+    }
+  }
+
+  /** uWS tells of every bit of progress; a receiver only hears when all is gone. */
+  drained(): void {
+    if (this.#socket === null || this.#socket.getBufferedAmount() > 0) return;
+    if (this.#farewell === null) this.#receiver?.drained();
+    else this.#socket.end(this.#farewell.code, this.#farewell.reason);
+  }
+
+  /** uWS calls from within `end` and `close`, and no receiver is to be called from within its own call. */
+  gone(code: number, message: ArrayBuffer): void {
+    this.#socket = null;
+    const told = this.#farewell?.code ?? cutCode(code, message);
+    if (this.#farewell !== null) this.#sockets.wheel.remove(this.#farewell);
+    queueMicrotask(() => this.#receiver?.closed(told));
+  }
+}
+
+function cutCode(code: number, message: ArrayBuffer): number {
+  if (code !== CLOSE.abnormal || message.byteLength === 0) return code;
+  return CUTS.get(decoder.decode(message)) ?? code;
+}
+
+/** A close that waits for the peer to read. */
+class Farewell implements Timed {
+  readonly code: number;
+  readonly reason: string;
+  readonly #transport: UwsTransport;
+  dueMs = 0;
+  next: Timed | null = null;
+  previous: Timed | null = null;
+
+  constructor(transport: UwsTransport, code: number, reason: string) {
+    this.#transport = transport;
+    this.code = code;
+    this.reason = reason;
+  }
+
+  expire(): void {
+    this.#transport.cut();
+  }
+}
