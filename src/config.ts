@@ -1,0 +1,269 @@
+/** The one reading of the configuration: the file, the environment and the flags. */
+import type { Rules } from './channel/rules.ts';
+import { freeze } from './frozen.ts';
+import { helpText } from './help.ts';
+import type { ConfigInput } from './input.ts';
+import { limits } from './kernel/limits.ts';
+import type { LimitName, Limits } from './kernel/limits.ts';
+import { durationText } from './measures.ts';
+import { readNamespaces } from './namespaces.ts';
+import type { Backend } from './namespaces.ts';
+import { envOf, givensOf, valuesOf } from './option.ts';
+import type { Givens, Values } from './option.ts';
+import { ALL_OPTIONS, LIMIT_OPTIONS, OPTIONS } from './options.ts';
+import type { LogLevel, TransportName } from './options.ts';
+import { ConfigError, show, showPath } from './problems.ts';
+import { readEnvironment, readFileOptions, readFlags, readText } from './sources.ts';
+import type { Environment } from './sources.ts';
+import { VERSION } from './version.ts';
+
+/** Read once, frozen to its leaves, and handed out in parts. */
+export interface Config {
+  /** Everyone may do everything. */
+  readonly dev: boolean;
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  /** Where the API, the metrics and the console are; null: on `port`, with all the rest. */
+  readonly internal: { readonly host: string; readonly port: number } | null;
+  readonly transport: TransportName;
+  readonly logLevel: LogLevel;
+  /** Compared with the header as they are. */
+  readonly origins: readonly string[] | 'all';
+  /** Clients may connect without a token. */
+  readonly anonymous: boolean;
+  readonly tokens: TokensConfig;
+  readonly api: { readonly keys: readonly string[] };
+  readonly pingIntervalMs: number;
+  /** Always less than `pingIntervalMs`. */
+  readonly pingTimeoutMs: number;
+  readonly connectionGraceMs: number;
+  readonly subscriptionGraceMs: number;
+  /** Each user is subscribed to a channel of its own in it; null: none is. */
+  readonly personalNamespace: string | null;
+  readonly limits: Limits;
+  /** By name; `default` is always there. */
+  readonly namespaces: ReadonlyMap<string, Rules>;
+}
+
+/** What is undefined is not set. The public keys are PEM. */
+export interface TokensConfig {
+  readonly hmacSecret: string | undefined;
+  readonly hmacPreviousSecret: string | undefined;
+  /** Milliseconds since the Unix epoch; undefined: without an end. */
+  readonly hmacPreviousSecretValidUntilMs: number | undefined;
+  readonly rsaPublicKey: string | undefined;
+  readonly ecdsaPublicKey: string | undefined;
+  readonly eddsaPublicKey: string | undefined;
+  readonly jwksUrl: string | undefined;
+  readonly audience: string | undefined;
+  readonly issuer: string | undefined;
+  readonly userIdClaim: string;
+}
+
+/** Where to read from; what is left out is this process. */
+export interface Surroundings {
+  /** Without the program and the script. */
+  readonly argv?: readonly string[];
+  readonly env?: Environment;
+  /** Null where there is no such file. May throw. */
+  readonly readFile?: (path: string) => string | null;
+}
+
+/** Either a configuration and the file it came from, or what to print instead of starting. */
+export type Reading =
+  | { readonly config: Config; readonly file: string | null }
+  | { readonly config: null; readonly print: string };
+
+/**
+ * Flags win over the environment, the environment over the file, the file over the defaults.
+ * @throws ConfigError with all that is wrong.
+ */
+export function readConfig(surroundings: Surroundings = {}): Reading {
+  const { argv = process.argv.slice(2), env = process.env, readFile = readText } = surroundings;
+  const problems: string[] = [];
+  const flags = readFlags(argv, problems);
+  if (flags.asked === 'help') return { config: null, print: helpText() };
+  if (flags.asked === 'version') return { config: null, print: `sluice ${VERSION}\n` };
+  const environment = readEnvironment(env, problems);
+  const file = readFileOptions(flags.config ?? environment.config, readFile, problems);
+  if (file === null) throw new ConfigError(problems);
+  const givens = new Map([...file.givens, ...environment.givens, ...flags.givens]);
+  return { config: build(givens, {}, problems), file: file.path };
+}
+
+/**
+ * `backend` tells which hooks the program brings: with a connect hook no token key is needed.
+ * @throws ConfigError with all that is wrong.
+ */
+export function parseConfig(input: ConfigInput = {}, backend: Backend = {}): Config {
+  const problems: string[] = [];
+  return build(givensOf(input, ALL_OPTIONS, showPath, problems), backend, problems);
+}
+
+function build(givens: Givens, backend: Backend, problems: string[]): Config {
+  const context = { where: showPath, problems };
+  const dev = valuesOf(givens, { ...context, dev: false }).read(OPTIONS.dev);
+  const values = valuesOf(givens, { ...context, dev });
+  const tree = values.read(OPTIONS.namespaces);
+  const where = givens.get(OPTIONS.namespaces.path)?.where ?? underNamespaces;
+  const namespaces = readNamespaces(tree, where, { dev, backend, problems });
+  const config: Config = {
+    dev,
+    ...edgeOf(values),
+    anonymous: values.read(OPTIONS.anonymous),
+    tokens: tokensOf(values),
+    api: { keys: values.read(OPTIONS.apiKeys) },
+    ...pingOf(values),
+    connectionGraceMs: values.read(OPTIONS.connectionGrace),
+    subscriptionGraceMs: values.read(OPTIONS.subscriptionGrace),
+    personalNamespace: personalNamespaceOf(values, namespaces),
+    limits: limitsOf(values, dev),
+    namespaces,
+  };
+  const closed = noWayToConnect(config.anonymous, values, backend);
+  if (closed !== null) problems.push(closed);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return freeze(config);
+}
+
+function underNamespaces(path: readonly string[]): string {
+  return showPath([OPTIONS.namespaces.path, ...path]);
+}
+
+type Edge = Pick<Config, 'host' | 'port' | 'internal' | 'transport' | 'logLevel' | 'origins'>;
+
+function edgeOf(values: Values): Edge {
+  const host = values.read(OPTIONS.host);
+  const port = values.read(OPTIONS.port);
+  const origins = values.read(OPTIONS.origins);
+  if (origins.includes('*') && origins.length > 1) {
+    values.refuse(OPTIONS.origins, "'*' is all origins; none can stand beside it");
+  }
+  return {
+    host,
+    port,
+    internal: internalOf(values, host, port),
+    transport: values.read(OPTIONS.transport),
+    logLevel: values.read(OPTIONS.logLevel),
+    origins: origins.includes('*') ? 'all' : origins,
+  };
+}
+
+function internalOf(values: Values, publicHost: string, publicPort: number): Config['internal'] {
+  const host = values.read(OPTIONS.internalHost);
+  const port = values.read(OPTIONS.internalPort);
+  if (port === undefined) {
+    if (host !== undefined && values.sound(OPTIONS.internalPort)) {
+      values.refuse(OPTIONS.internalHost, 'it is of no use without internal.port');
+    }
+    return null;
+  }
+  const internal = { host: host ?? publicHost, port };
+  if (port !== 0 && port === publicPort && internal.host === publicHost) {
+    values.refuse(OPTIONS.internalPort, 'it is the same as port; leave it out to share one');
+  }
+  return internal;
+}
+
+function tokensOf(values: Values): TokensConfig {
+  const tokens = {
+    hmacSecret: values.read(OPTIONS.hmacSecret),
+    hmacPreviousSecret: values.read(OPTIONS.hmacPreviousSecret),
+    hmacPreviousSecretValidUntilMs: values.read(OPTIONS.hmacPreviousSecretValidUntil),
+    rsaPublicKey: values.read(OPTIONS.rsaPublicKey),
+    ecdsaPublicKey: values.read(OPTIONS.ecdsaPublicKey),
+    eddsaPublicKey: values.read(OPTIONS.eddsaPublicKey),
+    jwksUrl: values.read(OPTIONS.jwksUrl),
+    audience: values.read(OPTIONS.audience),
+    issuer: values.read(OPTIONS.issuer),
+    userIdClaim: values.read(OPTIONS.userIdClaim),
+  };
+  // Each of these is about the one before it.
+  const chain = [
+    OPTIONS.hmacSecret,
+    OPTIONS.hmacPreviousSecret,
+    OPTIONS.hmacPreviousSecretValidUntil,
+  ];
+  for (const [index, option] of chain.entries()) {
+    const before = chain[index - 1];
+    if (before === undefined || !values.isGiven(option) || values.isGiven(before)) continue;
+    values.refuse(option, `it is of no use without ${before.path}`);
+  }
+  return tokens;
+}
+
+type Ping = Pick<Config, 'pingIntervalMs' | 'pingTimeoutMs'>;
+
+function pingOf(values: Values): Ping {
+  const pingIntervalMs = values.read(OPTIONS.pingInterval);
+  const pingTimeoutMs = values.read(OPTIONS.pingTimeout);
+  const sound = values.sound(OPTIONS.pingInterval, OPTIONS.pingTimeout);
+  if (sound && pingTimeoutMs >= pingIntervalMs) {
+    const [timeout, interval] = [pingTimeoutMs, pingIntervalMs].map(durationText);
+    const given = values.isGiven(OPTIONS.pingTimeout) ? OPTIONS.pingTimeout : OPTIONS.pingInterval;
+    values.refuse(given, `ping.timeout (${timeout}) is not less than ping.interval (${interval})`);
+  }
+  return { pingIntervalMs, pingTimeoutMs };
+}
+
+function limitsOf(values: Values, dev: boolean): Limits {
+  const set: Partial<Record<LimitName, number>> = {};
+  for (const [name, option] of LIMIT_OPTIONS) set[name] = values.read(option);
+  return limits(set, dev);
+}
+
+function personalNamespaceOf(
+  values: Values,
+  namespaces: ReadonlyMap<string, Rules>,
+): string | null {
+  const enabled = values.read(OPTIONS.personalEnabled);
+  const namespace = values.read(OPTIONS.personalNamespace);
+  if (enabled && values.sound(OPTIONS.namespaces) && !namespaces.has(namespace)) {
+    values.refuse(OPTIONS.personalNamespace, `${show(namespace)} is none of namespaces`);
+  }
+  return enabled ? namespace : null;
+}
+
+const KEYS = [
+  OPTIONS.hmacSecret,
+  OPTIONS.rsaPublicKey,
+  OPTIONS.ecdsaPublicKey,
+  OPTIONS.eddsaPublicKey,
+  OPTIONS.jwksUrl,
+];
+
+/** Whoever starts a gateway that nobody can connect to has forgotten something. */
+function noWayToConnect(anonymous: boolean, values: Values, backend: Backend): string | null {
+  // A key that is wrong is a problem of its own.
+  if (anonymous || backend.connect === true || KEYS.some((key) => values.isGiven(key))) return null;
+  const { path } = OPTIONS.hmacSecret;
+  return (
+    `no client could connect: set ${path} (${envOf(path)}) or another key of tokens; ` +
+    'or anonymous to true; or, to try things out, dev (--dev), which allows everything'
+  );
+}
+
+function hidden(secret: string | undefined): string | undefined {
+  return secret === undefined ? undefined : '[hidden]';
+}
+
+/** The configuration for a log or a page, without its secrets. */
+export function redacted(config: Config): Readonly<Record<string, unknown>> {
+  const { tokens, api, namespaces } = config;
+  return {
+    ...config,
+    tokens: {
+      ...tokens,
+      hmacSecret: hidden(tokens.hmacSecret),
+      hmacPreviousSecret: hidden(tokens.hmacPreviousSecret),
+    },
+    api: { keys: api.keys.map(hidden) },
+    namespaces: Object.fromEntries(
+      [...namespaces].map(([name, rules]) => [
+        name,
+        { ...rules, checkData: rules.checkData === null ? null : 'JSON Schema' },
+      ]),
+    ),
+  };
+}

@@ -1,0 +1,109 @@
+/** What a program may set, in the words of `sluice.yaml`. */
+import type { Access, SlowConsumer } from './channel/rules.ts';
+import type { LimitName } from './kernel/limits.ts';
+import type { LogLevel, TransportName } from './options.ts';
+
+/** A whole number with its unit: `500ms`, `30s`, `5m`, `1h`, `7d`. */
+export type Duration = string;
+/** A whole number of bytes, or one with its unit: `64KiB`, `1MiB`. */
+export type Bytes = number | string;
+/** `2027-01-31`, or `2027-01-31T12:00:00Z`. */
+export type IsoDate = string;
+
+/**
+ * The same tree as in `sluice.yaml`; what is left out has the default of `docs/configuration.md`.
+ * Files and variables are not read for it.
+ */
+export interface ConfigInput {
+  /** The address to listen on: all, or only this machine with `dev`. */
+  readonly host?: string;
+  /** 0 is any free port. */
+  readonly port?: number;
+  /** A port of their own for the API, the metrics and the console. */
+  readonly internal?: {
+    readonly host?: string;
+    readonly port?: number | null;
+  };
+  readonly transport?: TransportName;
+  /** For trying things out: everyone may do everything. */
+  readonly dev?: boolean;
+  readonly log?: { readonly level?: LogLevel };
+  /** Web pages that may connect, as exact origins; `['*']` is all. */
+  readonly origins?: readonly string[];
+  /** Clients may connect without a token. */
+  readonly anonymous?: boolean;
+  readonly tokens?: TokensInput;
+  readonly api?: { readonly keys?: readonly string[] };
+  /** How often each client is pinged, and how long it may take to answer. */
+  readonly ping?: {
+    readonly interval?: Duration;
+    readonly timeout?: Duration;
+  };
+  /** Time to refresh a token that has expired. */
+  readonly expiry?: {
+    readonly connectionGrace?: Duration;
+    readonly subscriptionGrace?: Duration;
+  };
+  /** Subscribes each user to a channel of its own, `#<user id>`. */
+  readonly personal?: {
+    readonly enabled?: boolean;
+    readonly namespace?: string;
+  };
+  readonly limits?: LimitsInput;
+  /** By name; `default` is the namespace of channels without a colon. */
+  readonly namespaces?: Readonly<Record<string, NamespaceInput>>;
+}
+
+/** How the tokens of clients are verified; several keys may be set. */
+export interface TokensInput {
+  /** For HS256, HS384 and HS512. */
+  readonly hmacSecret?: string;
+  /** The secret before, while tokens signed with it are still about. */
+  readonly hmacPreviousSecret?: string;
+  readonly hmacPreviousSecretValidUntil?: IsoDate;
+  /** PEM. */
+  readonly rsaPublicKey?: string;
+  /** PEM. */
+  readonly ecdsaPublicKey?: string;
+  /** PEM. */
+  readonly eddsaPublicKey?: string;
+  readonly jwksUrl?: string;
+  readonly audience?: string;
+  readonly issuer?: string;
+  /** The claim that is the user id: `sub`, unless it is set. */
+  readonly userIdClaim?: string;
+}
+
+type DurationLimit = Extract<LimitName, `${string}Ms`>;
+type BytesLimit = Extract<LimitName, `${string}Bytes`>;
+
+/** See `docs/limits.md`. */
+export type LimitsInput = {
+  readonly [
+    Name in LimitName as Name extends `${infer Bare}Ms` ? Bare : Name
+  ]?: Name extends DurationLimit ? Duration : Name extends BytesLimit ? Bytes : number;
+};
+
+/** The rules of the channels of one namespace. What is left out is closed. */
+export interface NamespaceInput {
+  /** Publications kept of each channel, and how long after the last one. */
+  readonly history?: { readonly size?: number; readonly ttl?: Duration };
+  /** `true` or `stream`: who comes back is sent all it missed. `cache`: the latest publication. */
+  readonly recovery?: boolean | 'stream' | 'cache';
+  /** Every subscriber is told when its place in the stream is lost, asked for or not. */
+  readonly positioned?: boolean;
+  readonly presence?: boolean;
+  readonly joinLeave?: boolean;
+  readonly subscribe?: Exclude<Access, 'subscriber'>;
+  readonly publish?: Access;
+  readonly presenceAccess?: Access;
+  readonly historyAccess?: Access;
+  readonly slowConsumer?: SlowConsumer;
+  readonly delta?: boolean;
+  /** Ask the backend's hooks first. */
+  readonly hooks?: { readonly subscribe?: boolean; readonly publish?: boolean };
+  /** JSON Schema (2020-12) of the data of publications. */
+  readonly schema?: object;
+  /** Subscribers of one channel on one gateway; 0 is no limit. */
+  readonly maxSubscribers?: number;
+}
