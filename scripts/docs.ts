@@ -2,12 +2,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { format } from 'oxfmt';
-import { GROUPS, defaultText } from '../src/help.ts';
+import { GROUPS, defaultText } from '../src/config/help.ts';
 import { LIMITS, LIMIT_NAMES } from '../src/kernel/limits.ts';
 import type { Limit } from '../src/kernel/limits.ts';
-import { envOf, flagOf, treeSchema } from '../src/option.ts';
-import type { Option } from '../src/option.ts';
-import { ALL_OPTIONS, ALL_RULE_OPTIONS, LIMIT_OPTIONS } from '../src/options.ts';
+import { envOf, flagOf, treeSchema } from '../src/config/option.ts';
+import type { Option } from '../src/config/option.ts';
+import { ALL_OPTIONS, ALL_RULE_OPTIONS, LIMIT_OPTIONS } from '../src/config/options.ts';
 
 const ROOT = new URL('../', import.meta.url);
 

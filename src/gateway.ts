@@ -1,9 +1,9 @@
 /** A gateway and its life. Also the library's face: `createGateway`. */
-import type { Config } from './config.ts';
-import { parseConfig } from './config.ts';
+import type { Config } from './config/config.ts';
+import { parseConfig } from './config/config.ts';
 import type { Hooks } from './hooks/hooks.ts';
 import { silentHooks } from './hooks/hooks.ts';
-import type { ConfigInput } from './input.ts';
+import type { ConfigInput } from './config/input.ts';
 import type { Clock } from './kernel/clock.ts';
 import { systemClock } from './kernel/clock.ts';
 import { Refusal } from './kernel/errors.ts';
@@ -84,6 +84,11 @@ export class Gateway {
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
+  }
+
+  /** Open connections. */
+  get connections(): number {
+    return this.#organs.roster.size;
   }
 
   async #start(): Promise<Address> {

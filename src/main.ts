@@ -1,10 +1,10 @@
 /** The process: configuration, gateway, listen, wait for a signal, close. */
 import { pino } from 'pino';
-import { readConfig } from './config.ts';
+import { readConfig } from './config/config.ts';
 import { Gateway } from './gateway.ts';
 import { silentHooks } from './hooks/hooks.ts';
 import { systemClock } from './kernel/clock.ts';
-import { ConfigError } from './problems.ts';
+import { ConfigError } from './config/problems.ts';
 import { VERSION } from './version.ts';
 
 async function main(): Promise<void> {

@@ -8,7 +8,7 @@ import type { ChannelName } from './channel/name.ts';
 import { namespaceOf } from './channel/name.ts';
 import type { Rules } from './channel/rules.ts';
 import { historyOf } from './channel/rules.ts';
-import type { Config } from './config.ts';
+import type { Config } from './config/config.ts';
 import type { Hooks } from './hooks/hooks.ts';
 import { Hub } from './hub/hub.ts';
 import { Roster } from './hub/roster.ts';

@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, expectTypeOf, test } from 'vitest';
 import { EXAMPLE, fileSchema, stalePages } from '../../scripts/docs.ts';
 import { compileSchema } from '../../src/channel/schema.ts';
-import { readConfig } from '../../src/config.ts';
-import { GROUPS } from '../../src/help.ts';
-import type { ConfigInput, LimitsInput, NamespaceInput } from '../../src/input.ts';
+import { readConfig } from '../../src/config/config.ts';
+import { GROUPS } from '../../src/config/help.ts';
+import type { ConfigInput, LimitsInput, NamespaceInput } from '../../src/config/input.ts';
 import { LIMIT_NAMES } from '../../src/kernel/limits.ts';
-import { envOf, flagOf } from '../../src/option.ts';
-import { ALL_OPTIONS, ALL_RULE_OPTIONS } from '../../src/options.ts';
+import { envOf, flagOf } from '../../src/config/option.ts';
+import { ALL_OPTIONS, ALL_RULE_OPTIONS } from '../../src/config/options.ts';
 import { read } from './reading.ts';
 
 describe('the documentation', () => {

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { Rules } from '../../src/channel/rules.ts';
 import { CLOSED_RULES } from '../../src/channel/rules.ts';
-import { parseConfig } from '../../src/config.ts';
-import type { NamespaceInput } from '../../src/input.ts';
-import type { Backend } from '../../src/namespaces.ts';
+import { parseConfig } from '../../src/config/config.ts';
+import type { NamespaceInput } from '../../src/config/input.ts';
+import type { Backend } from '../../src/config/namespaces.ts';
 import { parse, problemsOf, readOpen } from './reading.ts';
 
 function rulesOf(input: NamespaceInput, backend?: Backend): Rules | undefined {

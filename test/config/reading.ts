@@ -1,10 +1,10 @@
 /** Reads a configuration from given flags, variables and files, and nothing of this process. */
 import { expect } from 'vitest';
-import { parseConfig, readConfig } from '../../src/config.ts';
-import type { Config } from '../../src/config.ts';
-import type { ConfigInput } from '../../src/input.ts';
-import type { Backend } from '../../src/namespaces.ts';
-import { ConfigError } from '../../src/problems.ts';
+import { parseConfig, readConfig } from '../../src/config/config.ts';
+import type { Config } from '../../src/config/config.ts';
+import type { ConfigInput } from '../../src/config/input.ts';
+import type { Backend } from '../../src/config/namespaces.ts';
+import { ConfigError } from '../../src/config/problems.ts';
 
 export const SECRET = 'a-secret-of-the-tests';
 

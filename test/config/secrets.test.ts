@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { redacted } from '../../src/config.ts';
-import { envOf, flagOf } from '../../src/option.ts';
-import { ALL_OPTIONS } from '../../src/options.ts';
+import { redacted } from '../../src/config/config.ts';
+import { envOf, flagOf } from '../../src/config/option.ts';
+import { ALL_OPTIONS } from '../../src/config/options.ts';
 import { parse, problemsOf, read } from './reading.ts';
 
 const LEAK = 's3cr3t';

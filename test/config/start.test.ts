@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { generateKeyPairSync } from 'node:crypto';
 import { DEV_RULES, CLOSED_RULES } from '../../src/channel/rules.ts';
-import { parseConfig } from '../../src/config.ts';
+import { parseConfig } from '../../src/config/config.ts';
 import { limits } from '../../src/kernel/limits.ts';
 import { parse, problemsOf, read } from './reading.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { parseConfig } from '../../src/config.ts';
-import type { ConfigInput } from '../../src/input.ts';
+import { parseConfig } from '../../src/config/config.ts';
+import type { ConfigInput } from '../../src/config/input.ts';
 import { parse, problemsOf, readOpen } from './reading.ts';
 
 describe('a key that is no option', () => {

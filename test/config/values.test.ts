@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { generateKeyPairSync } from 'node:crypto';
-import type { ConfigInput } from '../../src/input.ts';
-import { bytesText, durationText } from '../../src/measures.ts';
+import type { ConfigInput } from '../../src/config/input.ts';
+import { bytesText, durationText } from '../../src/config/measures.ts';
 import { parse, problemsOf, readOpen } from './reading.ts';
 
 /** The one problem of a file of YAML, without where it stands. */

@@ -1,6 +1,6 @@
 /** What a program may set, in the words of `sluice.yaml`. */
-import type { Access, SlowConsumer } from './channel/rules.ts';
-import type { LimitName } from './kernel/limits.ts';
+import type { Access, SlowConsumer } from '../channel/rules.ts';
+import type { LimitName } from '../kernel/limits.ts';
 import type { LogLevel, TransportName } from './options.ts';
 
 /** A whole number with its unit: `500ms`, `30s`, `5m`, `1h`, `7d`. */

@@ -1,8 +1,8 @@
 /** The table of all options: what can be set, its default and what it means. */
-import { DEFAULT_NAMESPACE } from './channel/name.ts';
-import { ACCESS, RECOVERY, SLOW_CONSUMER } from './channel/rules.ts';
-import { LIMITS, LIMIT_NAMES } from './kernel/limits.ts';
-import type { Limit, LimitName } from './kernel/limits.ts';
+import { DEFAULT_NAMESPACE } from '../channel/name.ts';
+import { ACCESS, RECOVERY, SLOW_CONSUMER } from '../channel/rules.ts';
+import { LIMITS, LIMIT_NAMES } from '../kernel/limits.ts';
+import type { Limit, LimitName } from '../kernel/limits.ts';
 import { apiKey, hmacSecret, publicKey } from './keys.ts';
 import {
   boolean,

@@ -1,10 +1,10 @@
 /** The one reading of the configuration: the file, the environment and the flags. */
-import type { Rules } from './channel/rules.ts';
+import type { Rules } from '../channel/rules.ts';
 import { freeze } from './frozen.ts';
 import { helpText } from './help.ts';
 import type { ConfigInput } from './input.ts';
-import { limits } from './kernel/limits.ts';
-import type { LimitName, Limits } from './kernel/limits.ts';
+import { limits } from '../kernel/limits.ts';
+import type { LimitName, Limits } from '../kernel/limits.ts';
 import { durationText } from './measures.ts';
 import { readNamespaces } from './namespaces.ts';
 import type { Backend } from './namespaces.ts';
@@ -15,7 +15,7 @@ import type { LogLevel, TransportName } from './options.ts';
 import { ConfigError, show, showPath } from './problems.ts';
 import { readEnvironment, readFileOptions, readFlags, readText } from './sources.ts';
 import type { Environment } from './sources.ts';
-import { VERSION } from './version.ts';
+import { VERSION } from '../version.ts';
 
 /** Read once, frozen to its leaves, and handed out in parts. */
 export interface Config {

@@ -1,6 +1,6 @@
 /** What the value of an option may be: how it is read, what is allowed, and its JSON Schema. */
-import { compileSchema } from './channel/schema.ts';
-import type { CheckData } from './channel/rules.ts';
+import { compileSchema } from '../channel/schema.ts';
+import type { CheckData } from '../channel/rules.ts';
 import { show } from './problems.ts';
 
 export type JsonSchema = Readonly<Record<string, unknown>>;

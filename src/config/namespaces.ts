@@ -1,6 +1,6 @@
 /** The rules of every namespace, from what was given for them. */
-import { DEFAULT_NAMESPACE } from './channel/name.ts';
-import type { Rules } from './channel/rules.ts';
+import { DEFAULT_NAMESPACE } from '../channel/name.ts';
+import type { Rules } from '../channel/rules.ts';
 import { givensOf, valuesOf } from './option.ts';
 import type { Option, Values, Where } from './option.ts';
 import { ALL_RULE_OPTIONS, NAMESPACE, RULE_OPTIONS as RULE } from './options.ts';
