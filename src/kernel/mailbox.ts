@@ -1,7 +1,10 @@
 /** The bounded queue of one connection's commands, in lanes that do not wait for each other. */
 import type { Maybe } from './maybe.ts';
 
-/** Items of one lane start in the order they came; at most `width` of them run at once. */
+/**
+ * Items of one lane start in the order they came; at most `width` of them run at once. Lanes are
+ * told apart by name; names that begin with a NUL are ours.
+ */
 export interface Lane {
   readonly name: string;
   readonly width: number;
@@ -13,7 +16,7 @@ export const BARRIER: Lane = { name: '\0barrier', width: 1 };
 /** Its items never wait, but for a barrier. */
 export const URGENT: Lane = { name: '\0urgent', width: Infinity };
 
-/** An item under way. What it waits for should end when `signal` aborts. */
+/** An item under way. What it waits for should end when `signal` aborts. Only good until it ends. */
 export class Run {
   #controller: AbortController | null = null;
   #aborted = false;
@@ -31,6 +34,11 @@ export class Run {
     return this.#aborted;
   }
 
+  /** Nobody holds its signal, and it was not aborted. */
+  get unused(): boolean {
+    return this.#controller === null && !this.#aborted;
+  }
+
   abort(): void {
     this.#aborted = true;
     this.#controller?.abort();
@@ -44,7 +52,8 @@ export interface MailboxOptions<T> {
   readonly bytesMax: number;
   /**
    * Carries out one item. It must neither throw nor reject: its owner is the one place that
-   * catches. What it returns at once, without a promise, has cost no memory here.
+   * catches. What it returns at once, without a promise, leaves nothing behind here. It may call
+   * the mailbox: until it returns, or its promise resolves, its own item counts as running.
    */
   readonly handle: (item: T, run: Run) => Maybe<void>;
 }
@@ -53,15 +62,13 @@ interface Entry<T> {
   readonly item: T;
   readonly lane: Lane;
   readonly bytes: number;
-}
-
-interface Running<T> extends Entry<T> {
-  readonly run: Run;
+  /** Null while it waits. */
+  run: Run | null;
 }
 
 /** One lane in use: what runs on it and what waits for that. */
 interface Traffic<T> {
-  readonly running: Set<Running<T>>;
+  readonly running: Set<Entry<T>>;
   waiting: Entry<T>[];
 }
 
@@ -69,17 +76,26 @@ interface Traffic<T> {
 let spare: Run | null = null;
 
 /**
- * An item whose lane is idle is handled within `offer`. Only an item that waits, or whose handler
- * does, takes memory, and that is what the bounds are of.
+ * An item whose lane is idle is handled within `offer`. The bounds are of all that was taken and
+ * has not ended.
+ *
+ *     offer -> [held] -> [waiting in its lane] -> running -> ended
+ *
+ * An item is held while a barrier runs, or while another is held before it.
  */
 export class Mailbox<T> {
   readonly #options: MailboxOptions<T>;
   #messages = 0;
   #bytes = 0;
   #closed = false;
-  /** The lanes in use. Made with the first item that waits. */
+  /**
+   * The item whose handler is being called, unless it is in its lane by now. It gets there only
+   * when it has to: when the handler returns a promise, or calls the mailbox.
+   */
+  #starting: Entry<T> | null = null;
+  /** The lanes in use; null when there are none, for most connections are idle. */
   #lanes: Map<string, Traffic<T>> | null = null;
-  /** What waits for a barrier, in order, that barrier first unless it runs. */
+  /** What waits for a barrier, in order: the first is that barrier, unless it runs. */
   #held: Entry<T>[] | null = null;
 
   constructor(options: MailboxOptions<T>) {
@@ -99,24 +115,25 @@ export class Mailbox<T> {
     if (this.#closed) return true;
     if (this.#messages >= this.#options.messagesMax) return false;
     if (this.#bytes + bytes > this.#options.bytesMax) return false;
-    if (this.#held !== null || (lane === BARRIER && this.#busy())) {
+    this.#settleIn();
+    this.#count(1, bytes);
+    const entry = { item, lane, bytes, run: null };
+    if (this.#held !== null || this.#isBarred(lane)) {
       this.#held ??= [];
-      this.#held.push({ item, lane, bytes });
-      this.#count(1, bytes);
-      return true;
+      this.#held.push(entry);
+    } else {
+      this.#admit(entry);
+      this.#release();
     }
-    const traffic = this.#lanes?.get(lane.name);
-    if (traffic !== undefined && traffic.running.size >= lane.width) {
-      traffic.waiting.push({ item, lane, bytes });
-      this.#count(1, bytes);
-      return true;
-    }
-    this.#start(item, lane, bytes);
     return true;
   }
 
-  /** Takes back the items that wait for `lane` and match, in order. They will not be handled. */
+  /**
+   * Takes back the items that wait for `lane` and match, in order. They will not be handled. What
+   * only waited for a barrier that is taken back is started.
+   */
   withdraw(lane: Lane, matches: (item: T) => boolean): T[] {
+    this.#settleIn();
     const withdrawn: T[] = [];
     const stays = (entry: Entry<T>): boolean => {
       if (entry.lane.name !== lane.name || !matches(entry.item)) return true;
@@ -127,88 +144,113 @@ export class Mailbox<T> {
     const traffic = this.#lanes?.get(lane.name);
     if (traffic !== undefined) traffic.waiting = traffic.waiting.filter(stays);
     if (this.#held !== null) this.#held = this.#held.filter(stays);
+    this.#release();
     return withdrawn;
   }
 
   /** Aborts the items that run on `lane` and match. They still end by themselves. */
   abort(lane: Lane, matches: (item: T) => boolean): void {
-    const traffic = this.#lanes?.get(lane.name);
-    for (const running of traffic?.running ?? []) if (matches(running.item)) running.run.abort();
+    this.#settleIn();
+    // Who listens to a signal may offer more, which is not meant.
+    const running = [...(this.#lanes?.get(lane.name)?.running ?? [])];
+    for (const entry of running) if (matches(entry.item)) entry.run?.abort();
   }
 
   /** Drops what waits, aborts what runs, and takes nothing more. */
   close(): void {
-    const lanes = this.#lanes;
+    this.#settleIn();
+    const lanes = [...(this.#lanes?.values() ?? [])];
     this.#closed = true;
     this.#lanes = null;
     this.#held = null;
     this.#messages = 0;
     this.#bytes = 0;
-    for (const traffic of lanes?.values() ?? []) {
-      for (const running of traffic.running) running.run.abort();
+    // Whoever calls from within a handler returns to a loop over what waits.
+    for (const traffic of lanes) traffic.waiting = [];
+    for (const traffic of lanes) for (const entry of traffic.running) entry.run?.abort();
+  }
+
+  /** Starts an item, or lets it wait in its lane. */
+  #admit(entry: Entry<T>): void {
+    const traffic = this.#lanes?.get(entry.lane.name);
+    if (traffic !== undefined && traffic.running.size >= entry.lane.width) {
+      traffic.waiting.push(entry);
+      return;
     }
+    this.#start(entry);
+    this.#advance(entry.lane);
   }
 
   /** Handles an item now. If that takes longer than the call, its lane is in use until it ends. */
-  #start(item: T, lane: Lane, bytes: number): void {
+  #start(entry: Entry<T>): void {
     const run = spare ?? new Run();
     // What the handler does may offer another item, so the spare is away meanwhile.
     spare = null;
-    const outcome = this.#options.handle(item, run);
-    if (!(outcome instanceof Promise)) {
-      spare = run;
+    entry.run = run;
+    this.#starting = entry;
+    const outcome = this.#options.handle(entry.item, run);
+    if (outcome instanceof Promise) {
+      this.#settleIn();
+      void outcome.then(() => this.#end(entry));
       return;
     }
-    if (this.#closed) {
-      run.abort();
-      return;
-    }
-    const running = { item, lane, bytes, run };
-    this.#trafficOf(lane).running.add(running);
-    this.#count(1, bytes);
-    if (lane === BARRIER) this.#held ??= [];
-    void outcome.then(() => this.#end(running));
+    if (run.unused) spare = run;
+    this.#leave(entry);
   }
 
-  #end(running: Running<T>): void {
+  /** Puts the item whose handler is being called into its lane, where others see that it runs. */
+  #settleIn(): void {
+    const entry = this.#starting;
+    if (entry === null) return;
+    this.#starting = null;
+    this.#lanes ??= new Map();
+    const traffic = this.#lanes.get(entry.lane.name);
+    if (traffic === undefined) {
+      this.#lanes.set(entry.lane.name, { running: new Set([entry]), waiting: [] });
+    } else {
+      traffic.running.add(entry);
+    }
+  }
+
+  #end(entry: Entry<T>): void {
+    this.#leave(entry);
+    this.#advance(entry.lane);
+    this.#release();
+  }
+
+  #leave(entry: Entry<T>): void {
     if (this.#closed) return;
-    const { lane } = running;
-    const traffic = this.#trafficOf(lane);
-    traffic.running.delete(running);
-    this.#count(-1, -running.bytes);
+    if (this.#starting === entry) this.#starting = null;
+    else this.#lanes?.get(entry.lane.name)?.running.delete(entry);
+    this.#count(-1, -entry.bytes);
+  }
+
+  /** Starts what waits in a lane as far as it is wide, and forgets a lane that is idle. */
+  #advance(lane: Lane): void {
+    const traffic = this.#lanes?.get(lane.name);
+    if (traffic === undefined) return;
     while (traffic.running.size < lane.width) {
       const next = traffic.waiting.shift();
       if (next === undefined) break;
-      this.#count(-1, -next.bytes);
-      this.#start(next.item, lane, next.bytes);
+      this.#start(next);
     }
-    if (traffic.running.size === 0) this.#lanes?.delete(lane.name);
-    if (!this.#busy()) this.#release();
+    if (traffic.running.size > 0) return;
+    this.#lanes?.delete(lane.name);
+    if (this.#lanes?.size === 0) this.#lanes = null;
   }
 
-  /** Offers again what a barrier held back. The next barrier among it holds back the rest. */
+  /** Lets in what is held, up to the next barrier that has to wait. */
   #release(): void {
-    const held = this.#held ?? [];
-    this.#held = null;
-    for (const entry of held) {
-      if (this.#closed) return;
-      this.#count(-1, -entry.bytes);
-      this.offer(entry.item, entry.lane, entry.bytes);
+    while (this.#held !== null && !this.#isBarred(this.#held[0]?.lane)) {
+      const next = this.#held.shift();
+      if (this.#held.length === 0) this.#held = null;
+      if (next !== undefined) this.#admit(next);
     }
   }
 
-  #busy(): boolean {
-    return this.#lanes !== null && this.#lanes.size > 0;
-  }
-
-  #trafficOf(lane: Lane): Traffic<T> {
-    this.#lanes ??= new Map();
-    let traffic = this.#lanes.get(lane.name);
-    if (traffic === undefined) {
-      traffic = { running: new Set(), waiting: [] };
-      this.#lanes.set(lane.name, traffic);
-    }
-    return traffic;
+  /** Whether an item of `lane` has to wait for a barrier to end, or as a barrier for the others. */
+  #isBarred(lane: Lane | undefined): boolean {
+    return this.#lanes !== null && (lane === BARRIER || this.#lanes.has(BARRIER.name));
   }
 
   #count(messages: number, bytes: number): void {
