@@ -9,13 +9,15 @@ interface Pending {
 export class ManualClock implements Clock {
   readonly #pending = new Set<Pending>();
   #nowMs: number;
+  /** How far the time of day is from the one that alarms go by. */
+  #skewMs = 0;
 
   constructor(nowMs = 1_700_000_000_000) {
     this.#nowMs = nowMs;
   }
 
   now(): number {
-    return this.#nowMs;
+    return this.#nowMs + this.#skewMs;
   }
 
   /** Alarms that are set and neither fired nor cancelled. */
@@ -38,6 +40,17 @@ export class ManualClock implements Clock {
       next.fire();
     }
     this.#nowMs = endMs;
+  }
+
+  /** Time passes, but nothing fires before the end: the event loop was held up. */
+  stall(ms: number): void {
+    this.#nowMs += ms;
+    this.advance(0);
+  }
+
+  /** Sets the time of day, forward or back. What is pending takes no longer and no shorter. */
+  set(nowMs: number): void {
+    this.#skewMs = nowMs - this.#nowMs;
   }
 
   /** Of those due at the same time the one that was set first. */
