@@ -2,6 +2,7 @@
 
 /** What can be put off to the end of the turn. It is run once for each time it was put off. */
 export interface Deferred {
+  /** Must not throw: the others still have their turn, but the process learns of it as a fault. */
   endTurn(): void;
 }
 
@@ -32,20 +33,39 @@ export class Turn {
     this.#wake();
   }
 
-  /** Ends the turn now. What is put off meanwhile by the second wave waits for the next. */
+  /**
+   * Ends the turn now. What is put off meanwhile by the first wave for the second is in this turn;
+   * all else waits for the next. @throws {AggregateError} after both waves, what they threw.
+   */
   flush(): void {
-    this.#scheduled = false;
+    const faults: unknown[] = [];
+    // Whoever is put off for the second wave of this turn needs no other to be scheduled.
+    this.#scheduled = true;
     const gathering = this.#gathering;
     this.#gathering = [];
-    for (const channel of gathering) channel.endTurn();
+    endAll(gathering, faults);
+    this.#scheduled = false;
+    if (this.#gathering.length > 0) this.#wake();
     const sending = this.#sending;
     this.#sending = [];
-    for (const connection of sending) connection.endTurn();
+    endAll(sending, faults);
+    if (faults.length > 0) throw new AggregateError(faults, 'the end of a turn failed');
   }
 
   #wake(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
     this.#schedule(this.#run);
+  }
+}
+
+/** One channel's fault must not cost the others their turn, so it is kept until all had theirs. */
+function endAll(wave: readonly Deferred[], faults: unknown[]): void {
+  for (const deferred of wave) {
+    try {
+      deferred.endTurn();
+    } catch (fault) {
+      faults.push(fault);
+    }
   }
 }
