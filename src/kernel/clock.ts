@@ -12,12 +12,20 @@ export interface Clock {
   after(delayMs: number, fire: () => void): Alarm;
 }
 
+/** What `setTimeout` can wait: 24.8 days. Over it, it would call at once. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
 /** The time of this machine. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   after(delayMs, fire) {
-    const timer = setTimeout(fire, delayMs);
-    timer.unref();
+    let timer: ReturnType<typeof setTimeout>;
+    const wait = (leftMs: number): void => {
+      const stepMs = Math.min(leftMs, TIMER_MS_MAX);
+      timer = setTimeout(() => (leftMs > stepMs ? wait(leftMs - stepMs) : fire()), stepMs);
+      timer.unref();
+    };
+    wait(delayMs);
     return { cancel: () => clearTimeout(timer) };
   },
 };

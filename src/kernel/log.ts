@@ -32,7 +32,8 @@ export class ThrottledLog {
   warn(kind: string, fields: Fields, message: string): void {
     const now = this.#now();
     const last = this.#kinds.get(kind);
-    if (last !== undefined && now - last.since < QUIET_MS) {
+    // A clock that was set back must not keep it quiet until the old time comes again.
+    if (last !== undefined && now >= last.since && now - last.since < QUIET_MS) {
       last.suppressed += 1;
       return;
     }

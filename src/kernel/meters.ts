@@ -1,4 +1,5 @@
 /** Numbers the gateway keeps about itself. What serves them to an operator is `server/metrics.ts`. */
+import { assert } from './assert.ts';
 
 /** A count that only grows, apart by the value of one label. */
 export interface Counter {
@@ -25,6 +26,7 @@ export class Meters {
 
   /** Registers a counter once; the returned function is cheap enough for the hot path. */
   counter(name: string, help: string, label: string | null = null): Count {
+    assert(!this.#counters.has(name), `the counter ${name} is registered once`);
     const values = new Map<string, number>();
     this.#counters.set(name, { name, help, label, values });
     return (value = '', by = 1) => {
@@ -33,6 +35,7 @@ export class Meters {
   }
 
   gauge(name: string, help: string, read: () => number): void {
+    assert(!this.#gauges.has(name), `the gauge ${name} is registered once`);
     this.#gauges.set(name, { name, help, read });
   }
 
