@@ -172,12 +172,11 @@ type EdgeLimits = Omit<EdgeOptions, 'host' | 'port'>;
 const SOCKET_BYTES_MAX = 64 * 1024 * 1024;
 
 function codecs(depthMax: number): Codecs {
-  const json = jsonCodec({ depthMax });
-  const msgpack = msgpackCodec({ depthMax });
+  const text = jsonCodec({ depthMax });
   return new Map([
-    ['', json],
-    ['centrifuge-json', json],
-    ['sluice-msgpack', msgpack],
+    ['', text],
+    ['centrifuge-json', text],
+    ['sluice-msgpack', msgpackCodec({ depthMax })],
   ]);
 }
 

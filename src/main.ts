@@ -1,11 +1,16 @@
+#!/usr/bin/env node
 /** The process: configuration, gateway, listen, wait for a signal, close. */
-import { pino } from 'pino';
+import { destination, pino } from 'pino';
 import { readConfig } from './config/config.ts';
+import { ConfigError } from './config/problems.ts';
 import { Gateway } from './gateway.ts';
 import { silentHooks } from './hooks/hooks.ts';
 import { systemClock } from './kernel/clock.ts';
-import { ConfigError } from './config/problems.ts';
 import { VERSION } from './version.ts';
+import { welcome } from './welcome.ts';
+
+/** Nothing was wrong; a second signal came while closing; it could not start; it is set up wrongly. */
+const EXIT = { impatient: 1, failed: 1, misconfigured: 2 } as const;
 
 async function main(): Promise<void> {
   const reading = readConfig();
@@ -13,8 +18,9 @@ async function main(): Promise<void> {
     process.stdout.write(reading.print);
     return;
   }
-  const { config } = reading;
-  const log = pino({ level: config.logLevel });
+  const { config, file } = reading;
+  // Logs go to stderr, so that stdout is only for people.
+  const log = pino({ level: config.logLevel, base: null }, destination(2));
   const gateway = new Gateway(config, {
     hooks: silentHooks,
     log,
@@ -22,10 +28,13 @@ async function main(): Promise<void> {
     random: Math.random,
     version: VERSION,
   });
-  const { port } = await gateway.start();
-  log.info({ port }, 'listening');
+  const address = await gateway.start();
+  log.info({ ...address, file, dev: config.dev }, 'listening');
+  process.stdout.write(welcome(config, address));
   const stop = (signal: string): void => {
-    log.info({ signal }, 'closing');
+    log.info({ signal }, 'closing; once more to stop at once');
+    process.once(signal, () => process.exit(EXIT.impatient));
+    // Nothing is left then that keeps the process alive: it ends by itself.
     void gateway.close();
   };
   process.once('SIGTERM', stop);
@@ -33,6 +42,8 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  process.stderr.write(error instanceof ConfigError ? `${error.message}\n` : `${String(error)}\n`);
-  process.exitCode = 1;
+  const misconfigured = error instanceof ConfigError;
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`sluice: ${message}\n`);
+  process.exitCode = misconfigured ? EXIT.misconfigured : EXIT.failed;
 });

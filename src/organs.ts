@@ -2,7 +2,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { TokenVerifier } from './auth/jwt.ts';
 import { createTokenVerifier } from './auth/jwt.ts';
-import type { Broker } from './broker/broker.ts';
+import type { Broker, BrokerListener } from './broker/broker.ts';
 import { MemoryBroker } from './broker/memory.ts';
 import type { ChannelName } from './channel/name.ts';
 import { namespaceOf } from './channel/name.ts';
@@ -10,6 +10,7 @@ import type { Rules } from './channel/rules.ts';
 import { historyOf } from './channel/rules.ts';
 import type { Config } from './config/config.ts';
 import type { Hooks } from './hooks/hooks.ts';
+import type { Source } from './hub/hub.ts';
 import { Hub } from './hub/hub.ts';
 import { Roster } from './hub/roster.ts';
 import { assert } from './kernel/assert.ts';
@@ -21,7 +22,7 @@ import { Turn } from './kernel/turn.ts';
 import { Wheel } from './kernel/wheel.ts';
 import { MemoryPresence } from './presence/memory.ts';
 import type { Presence } from './presence/presence.ts';
-import type { Services, SessionCounts } from './session/services.ts';
+import type { Services, SessionCounts, SessionSettings } from './session/services.ts';
 
 /** What a gateway is given besides its configuration; all of it can be replaced in a test. */
 export interface Surroundings {
@@ -50,25 +51,70 @@ export interface Organs {
 const EPOCH_BYTES = 6;
 
 export function buildOrgans(config: Config, surroundings: Surroundings): Organs {
-  const { clock, log, hooks } = surroundings;
-  const { limits } = config;
-  const meters = new Meters();
-  const wheel = new Wheel(clock);
-  const turn = new Turn((run) => setImmediate(run));
-  const quietLog = new ThrottledLog(log, () => clock.now());
-  const countFault = meters.counter('faults', 'Errors of our own, by where.', 'where');
-  const fault = (where: string, error: unknown): void => {
-    countFault(where);
-    log.error({ where, error }, 'internal error');
-  };
+  const frame = buildFrame(surroundings);
+  const { meters, wheel, fault } = frame;
   const rulesOf = (channel: ChannelName): Rules | null =>
     config.namespaces.get(namespaceOf(channel)) ?? null;
+  const broker = buildBroker(config, surroundings, frame, {
+    published: (channel, publication, epoch) => hub.receive(channel, publication, epoch),
+    noticed: (type, channel, info) => hub.notify(type, channel, info),
+  });
+  const hub = buildHub(config, frame, sourceOf(broker, rulesOf));
+  const presence = new MemoryPresence();
+  const roster = new Roster();
+  const verifier = buildVerifier(config, surroundings, frame);
+  const services: Services = {
+    ...frame,
+    hub,
+    broker,
+    presence,
+    roster,
+    verifier,
+    rulesOf,
+    hooks: surroundings.hooks,
+    limits: config.limits,
+    clock: surroundings.clock,
+    settings: settingsOf(config, surroundings.version),
+    counts: sessionCounts(meters),
+    newClientId: () => randomUUID(),
+    random: surroundings.random,
+  };
+  addGauges(meters, { roster, hub });
+  return { hub, broker, presence, roster, verifier, meters, wheel, services, fault, rulesOf };
+}
 
-  const broker = new MemoryBroker({
-    listener: {
-      published: (channel, publication, epoch) => hub.receive(channel, publication, epoch),
-      noticed: (type, channel, info) => hub.notify(type, channel, info),
+/** What holds the organs: time, turns, counts and the log. */
+interface Frame {
+  readonly meters: Meters;
+  readonly wheel: Wheel;
+  readonly turn: Turn;
+  readonly log: ThrottledLog;
+  readonly fault: (where: string, error: unknown) => void;
+}
+
+function buildFrame({ clock, log }: Surroundings): Frame {
+  const meters = new Meters();
+  const countFault = meters.counter('faults', 'Errors of our own, by where.', 'where');
+  return {
+    meters,
+    wheel: new Wheel(clock),
+    turn: new Turn((run) => setImmediate(run)),
+    log: new ThrottledLog(log, () => clock.now()),
+    fault(where, error) {
+      countFault(where);
+      log.error({ where, error }, 'internal error');
     },
+  };
+}
+
+function buildBroker(
+  { limits }: Config,
+  { clock }: Surroundings,
+  { wheel, meters }: Frame,
+  listener: BrokerListener,
+): Broker {
+  return new MemoryBroker({
+    listener,
     clock,
     wheel,
     streamsMax: limits.streams,
@@ -76,68 +122,55 @@ export function buildOrgans(config: Config, surroundings: Surroundings): Organs 
     newEpoch: () => randomBytes(EPOCH_BYTES).toString('base64url'),
     countForgottenKey: meters.counter('idempotency_keys_forgotten', 'Forgotten before their time.'),
   });
-  const countStream = meters.counter(
-    'stream_events',
-    'Gaps, doubles and what became of them.',
-    'event',
-  );
-  const hub = new Hub({
-    source: {
-      listen: (channel) => broker.listen(channel),
-      unlisten: (channel) => broker.unlisten(channel),
-      read: (channel, query) => {
-        const history = historyOf(rulesOf(channel) ?? missing());
-        assert(history !== null, 'only a channel with history is read');
-        return broker.read(channel, query, history);
-      },
+}
+
+function sourceOf(broker: Broker, rulesOf: (channel: ChannelName) => Rules | null): Source {
+  return {
+    listen: (channel) => broker.listen(channel),
+    unlisten: (channel) => broker.unlisten(channel),
+    read(channel, query) {
+      const rules = rulesOf(channel);
+      const history = rules === null ? null : historyOf(rules);
+      assert(history !== null, 'only a channel with history is read');
+      return broker.read(channel, query, history);
     },
+  };
+}
+
+function buildHub({ limits }: Config, { turn, meters, fault }: Frame, source: Source): Hub {
+  return new Hub({
+    source,
     turn,
     flushBytes: limits.flushBytes,
     heldMax: limits.historyPublications,
-    count: countStream,
-    failed: (channel, error) => fault('history read', error),
+    count: meters.counter('stream_events', 'Gaps, doubles and what became of them.', 'event'),
+    failed: (_channel, error) => fault('history read', error),
   });
-  const presence = new MemoryPresence();
-  const roster = new Roster();
-  const verifier = createTokenVerifier(config.tokens, {
+}
+
+function buildVerifier(
+  { tokens }: Config,
+  { clock, log }: Surroundings,
+  { meters }: Frame,
+): TokenVerifier {
+  return createTokenVerifier(tokens, {
     clock,
     log,
     count: meters.counter('tokens', 'Tokens that were verified, by outcome.', 'outcome'),
     countKeySetReads: meters.counter('key_set_reads', 'Reads of the key set.', 'outcome'),
   });
-  const services: Services = {
-    hub,
-    broker,
-    presence,
-    roster,
-    verifier,
-    hooks,
-    limits,
-    clock,
-    wheel,
-    turn,
-    fault,
-    rulesOf,
-    log: quietLog,
-    settings: {
-      pingIntervalMs: config.pingIntervalMs,
-      pongTimeoutMs: config.pingTimeoutMs,
-      connectionGraceMs: config.connectionGraceMs,
-      subscriptionGraceMs: config.subscriptionGraceMs,
-      anonymous: config.anonymous,
-      personalNamespace: config.personalNamespace,
-      version: surroundings.version,
-    },
-    counts: sessionCounts(meters),
-    newClientId: () => randomUUID(),
-    random: surroundings.random,
-  };
-  gauges(meters, { roster, hub });
-  return { hub, broker, presence, roster, verifier, meters, wheel, services, fault, rulesOf };
 }
 
-function missing(): never {
-  throw new Error('assertion failed: the channel of a feed has rules');
+function settingsOf(config: Config, version: string): SessionSettings {
+  return {
+    pingIntervalMs: config.pingIntervalMs,
+    pongTimeoutMs: config.pingTimeoutMs,
+    connectionGraceMs: config.connectionGraceMs,
+    subscriptionGraceMs: config.subscriptionGraceMs,
+    anonymous: config.anonymous,
+    personalNamespace: config.personalNamespace,
+    version,
+  };
 }
 
 function sessionCounts(meters: Meters): SessionCounts {
@@ -150,7 +183,7 @@ function sessionCounts(meters: Meters): SessionCounts {
   };
 }
 
-function gauges(meters: Meters, { roster, hub }: { roster: Roster; hub: Hub }): void {
+function addGauges(meters: Meters, { roster, hub }: { roster: Roster; hub: Hub }): void {
   meters.gauge('connections', 'Open connections.', () => roster.size);
   meters.gauge('users', 'Users with a connection.', () => roster.users);
   meters.gauge('channels', 'Channels with subscribers.', () => hub.size);
