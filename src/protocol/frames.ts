@@ -5,7 +5,7 @@
  * Fields are always there: '' , 0, false or null stand for what the wire leaves out.
  */
 import type { Data } from '../kernel/data.ts';
-import type { ErrorEntry } from '../kernel/errors.ts';
+import type { ErrorEntry, ErrorKind } from '../kernel/errors.ts';
 import type { Close } from './close.ts';
 
 /** A place in a channel's stream. `epoch` names one life of the stream; offsets count from 1. */
@@ -150,6 +150,9 @@ export interface SubRefreshCommand extends CommandBase {
 /** A command that can be told from others and answered, but not carried out. */
 export interface InvalidCommand extends CommandBase {
   readonly type: 'invalid';
+  /** The error to answer with: wrong, or right but not supported here. */
+  readonly kind: Extract<ErrorKind, 'badRequest' | 'notAvailable'>;
+  /** What is wrong with it, in words for the developer of the peer. */
   readonly detail: string;
 }
 
