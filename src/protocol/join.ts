@@ -1,0 +1,17 @@
+/** Several encoded messages as one frame. */
+
+/** `separator` is a byte that stands between them. One chunk alone is given back as it is. */
+export function join(chunks: readonly Uint8Array[], separator: number | null): Uint8Array {
+  const [first] = chunks;
+  if (first !== undefined && chunks.length === 1) return first;
+  const gap = separator === null ? 0 : 1;
+  let length = gap * Math.max(0, chunks.length - 1);
+  for (const chunk of chunks) length += chunk.length;
+  const joined = new Uint8Array(length).fill(separator ?? 0);
+  let at = 0;
+  for (const chunk of chunks) {
+    joined.set(chunk, at);
+    at += chunk.length + gap;
+  }
+  return joined;
+}
