@@ -231,10 +231,21 @@ export class Session
   }
 
   /** Whom a hook is asked about. Only of a connected session. */
-  caller(run: Run): Caller {
+  caller(running: Run): Caller {
     const { credentials, info } = this.#connected();
     const { user, meta } = credentials;
-    return { client: this.client, user, info: valueOf(info.connInfo), meta, signal: run.signal };
+    return {
+      client: this.client,
+      user,
+      meta,
+      // Made only for a hook that looks at them.
+      get info() {
+        return valueOf(info.connInfo);
+      },
+      get signal() {
+        return running.signal;
+      },
+    };
   }
 
   withdraw(lane: Lane, matches: (command: Command) => boolean): readonly Command[] {

@@ -61,13 +61,14 @@ async function askBackend(session: Session, question: Question, run: Run): Promi
     headers,
     remoteAddress,
   };
-  const { signal } = run;
   const caller = {
     client: session.client,
     user: identity?.user ?? '',
     info: identity?.info,
     meta: identity?.meta,
-    signal,
+    get signal() {
+      return run.signal;
+    },
   };
   return (await hooks.connect(asked, caller)) ?? {};
 }
