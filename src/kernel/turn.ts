@@ -39,11 +39,10 @@ export class Turn {
    */
   flush(): void {
     const faults: unknown[] = [];
-    // Whoever is put off for the second wave of this turn needs no other to be scheduled.
-    this.#scheduled = true;
     const gathering = this.#gathering;
     this.#gathering = [];
     endAll(gathering, faults);
+    // Not before: who was put off for the second wave is in this turn, and needs no other.
     this.#scheduled = false;
     if (this.#gathering.length > 0) this.#wake();
     const sending = this.#sending;

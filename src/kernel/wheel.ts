@@ -74,12 +74,12 @@ export class Wheel {
     const now = this.#clock.now();
     const last = Math.floor(now / TICK_MS);
     if (last < this.#tick) this.#rewind(last);
-    const due = this.#due(last, now);
+    const passed = this.#passed(last);
     // What expires and is added again is for a later tick, so this loop has an end.
     this.#tick = last;
     const faults: unknown[] = [];
-    for (const entry of due) {
-      // Whoever expired before may have taken it off the wheel, or put it off.
+    for (const entry of passed) {
+      // It is for a later round; or whoever expired before took it off the wheel, or put it off.
       if (entry.next === null || entry.dueMs > now) continue;
       this.remove(entry);
       try {
@@ -92,18 +92,13 @@ export class Wheel {
     if (faults.length > 0) throw new AggregateError(faults, 'the turn of a wheel failed');
   }
 
-  /** What is due in the ticks from the last that was visited up to `last`. */
-  #due(last: number, now: number): Timed[] {
-    const due: Timed[] = [];
+  /** What is in the slots of the ticks after the last that was visited, up to `last`. */
+  #passed(last: number): Timed[] {
     // After a long stall one round visits every slot there is.
     const first = Math.max(this.#tick + 1, last - SLOTS + 1);
-    for (let tick = first; tick <= last; tick += 1) {
-      const head = this.#slots[tick % SLOTS]!;
-      for (let entry = head.next!; entry !== head; entry = entry.next!) {
-        if (entry.dueMs <= now) due.push(entry);
-      }
-    }
-    return due;
+    const entries: Timed[] = [];
+    for (let tick = first; tick <= last; tick += 1) collect(this.#slots[tick % SLOTS]!, entries);
+    return entries;
   }
 
   /** Goes on from a tick that was visited before, for the clock was set back to it. */
@@ -117,9 +112,7 @@ export class Wheel {
 
   #entries(): Timed[] {
     const entries: Timed[] = [];
-    for (const head of this.#slots) {
-      for (let entry = head.next!; entry !== head; entry = entry.next!) entries.push(entry);
-    }
+    for (const head of this.#slots) collect(head, entries);
     return entries;
   }
 
@@ -140,6 +133,10 @@ export class Wheel {
     const delayMs = TICK_MS - (this.#clock.now() % TICK_MS);
     this.#alarm = this.#clock.after(delayMs, this.#turn);
   }
+}
+
+function collect(head: Timed, entries: Timed[]): void {
+  for (let entry = head.next!; entry !== head; entry = entry.next!) entries.push(entry);
 }
 
 function unlink(entry: Timed): void {

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
+import type { Timed } from '../../src/kernel/wheel.ts';
 import { TICK_MS, Wheel } from '../../src/kernel/wheel.ts';
 import { ManualClock } from '../support/clock.ts';
 import { Entry, WheelModel } from './wheel-model.ts';
@@ -72,6 +73,32 @@ describe('an entry', () => {
     expect(wheel.size).toBe(1);
   });
 
+  test('is not looked at before its slot comes', () => {
+    let looks = 0;
+    let expired = 0;
+    const dueMs = clock.now() + 25_000;
+    const entry: Timed = {
+      get dueMs() {
+        looks += 1;
+        return dueMs;
+      },
+      next: null,
+      previous: null,
+      expire: () => void (expired += 1),
+    };
+    wheel.add(entry);
+    const before = looks;
+    // Something of every tick.
+    const each: Entry = added(clock.now(), (nowMs) => {
+      each.dueMs = nowMs + 1;
+      wheel.add(each);
+    });
+    clock.advance(24_000);
+    expect(looks).toBe(before);
+    clock.advance(1250);
+    expect(expired).toBe(1);
+  });
+
   test('of the same tick expires in the order it was added', () => {
     const order: string[] = [];
     for (const name of ['a', 'b', 'c']) added(clock.now() + 100, () => order.push(name));
@@ -134,6 +161,18 @@ describe('an entry that expires', () => {
 });
 
 describe('the time', () => {
+  test('that an entry takes to expire makes no other miss its tick', () => {
+    let late: Entry | undefined;
+    added(clock.now() + TICK_MS, () => {
+      clock.stall(TICK_MS * 3);
+      late = added(clock.now() + TICK_MS);
+    });
+    const next = added(clock.now() + TICK_MS * 2);
+    const other = added(clock.now() + TICK_MS * 3);
+    clock.advance(TICK_MS * 6);
+    expect([next, other, late].map((entry) => entry?.expired.length)).toEqual([1, 1, 1]);
+  });
+
   test('after a long stall all that is due expires, once, and nothing else', () => {
     const delays = [1, 1000, 60_000, ROUND_MS, ROUND_MS * 2, ROUND_MS * 5 - 1];
     const due = delays.map((delayMs) => added(clock.now() + delayMs));
@@ -214,6 +253,9 @@ describe('close', () => {
     expect(clock.pending).toBe(0);
     clock.advance(ROUND_MS * 3);
     expect(entries.flatMap(({ expired }) => expired)).toEqual([]);
+    const again = added(clock.now() + 1000);
+    clock.advance(1250);
+    expect(again.expired).toHaveLength(1);
   });
 
   test('from within an entry stops those that are due with it', () => {
