@@ -73,10 +73,10 @@ describe('an entry', () => {
     expect(wheel.size).toBe(1);
   });
 
-  test('is not looked at before its slot comes', () => {
+  test('is looked at when its slot comes, once in a round', () => {
     let looks = 0;
     let expired = 0;
-    const dueMs = clock.now() + 25_000;
+    const dueMs = clock.now() + ROUND_MS + 25_000;
     const entry: Timed = {
       get dueMs() {
         looks += 1;
@@ -95,6 +95,8 @@ describe('an entry', () => {
     });
     clock.advance(24_000);
     expect(looks).toBe(before);
+    clock.advance(ROUND_MS);
+    expect(looks).toBe(before + 1);
     clock.advance(1250);
     expect(expired).toBe(1);
   });
