@@ -2,7 +2,7 @@
 import { Centrifuge } from 'centrifuge';
 import type { Options } from 'centrifuge';
 import { onTestFinished } from 'vitest';
-import WebSocket from 'ws';
+import { WebSocket } from 'ws';
 import type { GatewayOptions } from '../../src/gateway.ts';
 import type { Gateway } from '../../src/gateway.ts';
 import { createGateway } from '../../src/gateway.ts';

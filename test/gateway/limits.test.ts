@@ -1,0 +1,410 @@
+/** Every limit of the table is crossed here, and the peer sees what the table says. */
+import { describe, expect, test, vi } from 'vitest';
+import type { GatewayOptions } from '../../src/gateway.ts';
+import { LIMITS, LIMIT_NAMES } from '../../src/kernel/limits.ts';
+import type { LimitName } from '../../src/kernel/limits.ts';
+import { Bystander } from '../support/bystander.ts';
+import { ManualClock } from '../support/clock.ts';
+import type { Running } from '../support/gateway.ts';
+import { EDGES, startGateway, token, SECRET } from '../support/gateway.ts';
+import { api, ask, meter } from '../support/http.ts';
+import type { Message } from '../support/peer.ts';
+import { Peer, refusedUpgrade } from '../support/peer.ts';
+
+/** Starts a gateway that somebody else uses, too. */
+type Start = (options: GatewayOptions) => Promise<Running>;
+
+/** Crosses a limit, and gives the codes and statuses that were seen at it, in the words of the table. */
+type Crossing = (start: Start) => Promise<readonly string[]>;
+
+const QUICKLY = { timeout: 10_000, interval: 5 };
+
+async function closing(peer: Peer): Promise<string> {
+  return `close ${(await peer.ended()).code}`;
+}
+
+async function refusal(peer: Peer, command: Message): Promise<string> {
+  return `error ${(await peer.ask(command)).error?.code}`;
+}
+
+/** A backend that answers when it is told to. */
+class Backend {
+  readonly signals: AbortSignal[] = [];
+  readonly #waiting: ((answer: number) => void)[] = [];
+  running = 0;
+  most = 0;
+
+  readonly rpc = async (
+    _question: unknown,
+    { signal }: { signal: AbortSignal },
+  ): Promise<number> => {
+    this.signals.push(signal);
+    this.running += 1;
+    this.most = Math.max(this.most, this.running);
+    const answer = await new Promise<number>((resolve) => {
+      this.#waiting.push(resolve);
+    });
+    this.running -= 1;
+    return answer;
+  };
+
+  answerOne(): void {
+    this.#waiting.shift()?.(this.signals.length);
+  }
+}
+
+const rpc = (data: unknown = null): Message => ({ rpc: { method: 'any', data } });
+const ping: Message = { ping: {} };
+
+/** `depth` arrays in each other. */
+function nested(depth: number): unknown {
+  let value: unknown = [];
+  for (let level = 1; level < depth; level += 1) value = [value];
+  return value;
+}
+
+/** By name, so that a limit without a test does not compile, nor a test without its limit. */
+const CROSSINGS: { readonly [Name in LimitName]: Crossing } = {
+  async messageBytes(start) {
+    const { url } = await start({ limits: { messageBytes: '1KiB' } });
+    const peer = await Peer.connected(url);
+    const command = (id: number, data: string): string =>
+      JSON.stringify({ id, publish: { channel: 'news', data } });
+    const room = 1024 - command(100, '').length;
+    peer.socket.send(command(100, 'x'.repeat(room)));
+    expect((await peer.answer(100)).error).toBe(undefined);
+    peer.socket.send(command(101, 'x'.repeat(room + 1)));
+    return [await closing(peer)];
+  },
+
+  async framesPerSecond(start) {
+    const clock = new ManualClock();
+    const { url } = await start({ clock, limits: { framesPerSecond: 10 } });
+    const peer = await Peer.connected(url);
+    for (let frame = 2; frame <= 20; frame += 1) await peer.ask(ping);
+    clock.advance(1000);
+    for (let frame = 1; frame <= 10; frame += 1) await peer.ask(ping);
+    peer.command(ping);
+    return [await closing(peer)];
+  },
+
+  async commandsPerSecond(start) {
+    const clock = new ManualClock();
+    const { url } = await start({ clock, limits: { commandsPerSecond: 10 } });
+    const peer = await Peer.connected(url);
+    const many = (count: number): number =>
+      peer.command(...Array.from({ length: count }, () => ping)).at(-1)!;
+    await peer.answer(many(19));
+    clock.advance(1000);
+    await peer.answer(many(10));
+    many(1);
+    return [await closing(peer)];
+  },
+
+  async jsonDepth(start) {
+    const { url, http } = await start({ limits: { jsonDepth: 8 } });
+    const outcomes = new Set<string>();
+    for (const encoding of ['json', 'msgpack'] as const) {
+      const peer = await Peer.connected(url, { encoding });
+      // The message and the command are two levels.
+      await peer.publish('news', nested(6));
+      peer.command({ publish: { channel: 'news', data: nested(7) } });
+      outcomes.add(await closing(peer));
+    }
+    const publish = (depth: number): Promise<{ status: number }> =>
+      api(http, 'publish', { channel: 'news', data: nested(depth) });
+    expect((await publish(7)).status).toBe(200);
+    return [...outcomes, `API: ${(await publish(8)).status}`];
+  },
+
+  async channelNameLength(start) {
+    const { url } = await start({ limits: { channelNameLength: 10 } });
+    const peer = await Peer.connected(url);
+    await peer.subscribe('x'.repeat(10));
+    const channel = 'x'.repeat(11);
+    const outcomes = await Promise.all([
+      refusal(peer, { subscribe: { channel } }),
+      refusal(peer, { publish: { channel, data: 1 } }),
+      refusal(peer, { presence: { channel } }),
+      refusal(peer, { presence_stats: { channel } }),
+      refusal(peer, { history: { channel } }),
+      refusal(peer, { unsubscribe: { channel } }),
+    ]);
+    return [...new Set(outcomes)];
+  },
+
+  async channelsPerConnection(start) {
+    const { url } = await start({
+      limits: { channelsPerConnection: 3 },
+      hooks: { connect: ({ data }) => ({ channels: Array.isArray(data) ? data : [] }) },
+    });
+    const peer = await Peer.connected(url, { connect: { data: ['a', 'b'] } });
+    await peer.subscribe('c');
+    const refused = await refusal(peer, { subscribe: { channel: 'd' } });
+    await peer.ask({ unsubscribe: { channel: 'c' } });
+    await peer.subscribe('d');
+    const greedy = await Peer.open(url);
+    greedy.command({ connect: { data: ['a', 'b', 'c', 'd'] } });
+    return [refused, await closing(greedy)];
+  },
+
+  async mailboxMessages(start) {
+    const backend = new Backend();
+    const { url } = await start({ limits: { mailboxMessages: 4 }, hooks: backend });
+    const peer = await Peer.connected(url);
+    peer.command(rpc(), rpc(), rpc(), rpc());
+    await vi.waitFor(() => expect(backend.running).toBe(4), QUICKLY);
+    peer.command(rpc());
+    const outcome = await closing(peer);
+    expect(backend.signals.map(({ aborted }) => aborted)).toEqual([true, true, true, true]);
+    return [outcome];
+  },
+
+  async mailboxBytes(start) {
+    const backend = new Backend();
+    const { url } = await start({ limits: { mailboxBytes: '2KiB' }, hooks: backend });
+    const peer = await Peer.connected(url);
+    const large = rpc('x'.repeat(900));
+    peer.command(large, large);
+    await vi.waitFor(() => expect(backend.running).toBe(2), QUICKLY);
+    peer.command(large);
+    const outcome = await closing(peer);
+    expect(backend.signals.map(({ aborted }) => aborted)).toEqual([true, true]);
+    return [outcome];
+  },
+
+  async rpcConcurrency(start) {
+    const backend = new Backend();
+    const { url } = await start({ limits: { rpcConcurrency: 2 }, hooks: backend });
+    const peer = await Peer.connected(url);
+    const ids = peer.command(rpc(), rpc(), rpc(), rpc(), rpc());
+    for (const [index, id] of ids.entries()) {
+      await vi.waitFor(() => expect(backend.running).toBe(Math.min(2, 5 - index)), QUICKLY);
+      backend.answerOne();
+      expect((await peer.answer(id)).error).toBe(undefined);
+    }
+    expect(backend.most).toBe(2);
+    return [];
+  },
+
+  async outboxBytes(start) {
+    const { url, gateway } = await start({
+      limits: { outboxBytes: '64KiB' },
+      hooks: { rpc: () => 'x'.repeat(256 * 1024) },
+    });
+    const peer = await Peer.connected(url);
+    expect((await peer.ask(rpc())).error).toBe(undefined);
+    peer.socket.pause();
+    // What the system buffers between the two is not ours to bound: 6 MiB at most, on this machine.
+    while (gateway.connections === 2) {
+      peer.command(rpc());
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    peer.socket.resume();
+    return [await closing(peer)];
+  },
+
+  async flushBytes(start) {
+    const frames = async (flushBytes: string): Promise<number> => {
+      const { url } = await start({ limits: { flushBytes, outboxBytes: '8KiB' } });
+      const [reader, author] = [await Peer.connected(url), await Peer.connected(url)];
+      await reader.subscribe('news');
+      const before = reader.frames.length;
+      const sent = Array.from({ length: 40 }, (_, count) => `${count} ${'x'.repeat(1000)}`);
+      author.command(...sent.map((data) => ({ publish: { channel: 'news', data } })));
+      await reader.until(() => reader.data('news').length >= sent.length, 'all publications');
+      expect(reader.data('news')).toEqual(sent);
+      return reader.frames.length - before;
+    };
+    // What gathers leaves as one frame; what is flushed meets the bounds of the outbox bit by bit.
+    expect(await frames('1MiB')).toBe(1);
+    expect(await frames('2KiB')).toBeGreaterThan(4);
+    return [];
+  },
+
+  async connections(start) {
+    const { url, gateway } = await start({ limits: { connections: 2 } });
+    const peer = await Peer.connected(url);
+    const { status } = await refusedUpgrade(url);
+    await peer.leave();
+    await vi.waitFor(() => expect(gateway.connections).toBe(1), QUICKLY);
+    await Peer.connected(url);
+    return [`HTTP ${status}`];
+  },
+
+  async connectionsPerUser(start) {
+    const { url, gateway } = await start({
+      tokens: { hmacSecret: SECRET },
+      limits: { connectionsPerUser: 1 },
+    });
+    const [ada, bob] = [await token({ sub: 'ada' }), await token({ sub: 'bob' })];
+    const peer = await Peer.connected(url, { connect: { token: ada } });
+    const second = await Peer.open(url);
+    second.command({ connect: { token: ada } });
+    const outcome = await closing(second);
+    await Peer.connected(url, { connect: { token: bob } });
+    // Without a user nobody is counted.
+    await Peer.connected(url);
+    await peer.leave();
+    await vi.waitFor(() => expect(gateway.connections).toBe(3), QUICKLY);
+    await Peer.connected(url, { connect: { token: ada } });
+    return [outcome];
+  },
+
+  async connectTimeoutMs(start) {
+    const clock = new ManualClock();
+    const { url } = await start({
+      clock,
+      limits: { connectTimeout: '5s' },
+      hooks: { connect: ({ data }) => (data === 'wait' ? new Promise(() => {}) : {}) },
+    });
+    const silent = await Peer.open(url);
+    const waiting = await Peer.open(url);
+    waiting.command({ connect: { data: 'wait' } });
+    const connected = await Peer.connected(url);
+    clock.advance(4900);
+    await connected.ask(ping);
+    expect([silent.ending, waiting.ending]).toEqual([null, null]);
+    clock.advance(500);
+    const outcomes = [await closing(silent), await closing(waiting)];
+    await connected.ask(ping);
+    return [...new Set(outcomes)];
+  },
+
+  async presenceMembers(start) {
+    const { url } = await start({ limits: { presenceMembers: 2 } });
+    const presence = { presence: { channel: 'room' } };
+    const peers = [await Peer.connected(url), await Peer.connected(url)];
+    for (const peer of peers) await peer.subscribe('room');
+    expect((await peers[0]!.ask(presence)).error).toBe(undefined);
+    const third = await Peer.connected(url);
+    await third.subscribe('room');
+    const { presence_stats: stats } = await third.ask({ presence_stats: { channel: 'room' } });
+    expect(stats).toMatchObject({ num_clients: 3 });
+    return [await refusal(third, presence)];
+  },
+
+  async historyPublications(start) {
+    const { url } = await start({ limits: { historyPublications: 3 } });
+    const peer = await Peer.connected(url);
+    for (const data of [1, 2, 3, 4, 5]) await peer.publish('log', data);
+    for (const limit of [-1, 5]) {
+      const { history } = await peer.ask({ history: { channel: 'log', limit } });
+      expect(history).toMatchObject({ publications: [{ data: 1 }, { data: 2 }, { data: 3 }] });
+    }
+    const since = (offset: number): Message => ({ recoverable: true, recover: true, offset });
+    const near = await peer.subscribe('log', since(2));
+    expect(near).toMatchObject({ recovered: true, publications: [{ offset: 3 }, {}, {}] });
+    await peer.ask({ unsubscribe: { channel: 'log' } });
+    const far = await peer.subscribe('log', since(1));
+    expect(far).toMatchObject({ was_recovering: true, offset: 5 });
+    expect(far).not.toHaveProperty('recovered');
+    expect(far).not.toHaveProperty('publications');
+    return [];
+  },
+
+  async idempotencyKeys(start) {
+    const { http } = await start({ limits: { idempotencyKeys: 2 } });
+    const offset = async (key: string): Promise<unknown> => {
+      const { answer } = await api(http, 'publish', {
+        channel: 'log',
+        data: 1,
+        idempotency_key: key,
+      });
+      return answer['result'];
+    };
+    for (const [index, key] of ['a', 'b', 'b', 'c'].entries()) {
+      expect(await offset(key)).toMatchObject({ offset: [1, 2, 2, 3][index] });
+    }
+    expect(await meter(http, 'idempotency_keys_forgotten')).toEqual(new Map([['', 1]]));
+    expect(await offset('c')).toMatchObject({ offset: 3 });
+    expect(await offset('a')).toMatchObject({ offset: 4 });
+    return [];
+  },
+
+  async streams(start) {
+    // The bystander has one.
+    const { url, http } = await start({ limits: { streams: 2 } });
+    const peer = await Peer.connected(url);
+    await peer.publish('one', 1);
+    const refused = await refusal(peer, { publish: { channel: 'more', data: 1 } });
+    expect(await refusal(peer, { subscribe: { channel: 'more' } })).toBe(refused);
+    await peer.publish('one', 2);
+    const { status } = await api(http, 'publish', { channel: 'more', data: 1 });
+    return [refused, `API: ${status}`];
+  },
+
+  async apiBodyBytes(start) {
+    const { http } = await start({
+      limits: { apiBodyBytes: '1KiB' },
+      routes: [
+        { method: 'POST', path: '/take', handle: () => ({ status: 200, headers: {}, body: '' }) },
+      ],
+    });
+    const take = (bytes: number): Promise<{ status: number }> =>
+      ask(`${http}/take`, { method: 'POST', body: 'x'.repeat(bytes) });
+    expect((await take(1024)).status).toBe(200);
+    return [`HTTP ${(await take(1025)).status}`];
+  },
+
+  async apiConcurrency(start) {
+    const waiting: (() => void)[] = [];
+    const { http } = await start({
+      limits: { apiConcurrency: 2 },
+      routes: [
+        {
+          method: 'POST',
+          path: '/slow',
+          async handle() {
+            await new Promise<void>((resolve) => {
+              waiting.push(resolve);
+            });
+            return { status: 200, headers: {}, body: '' };
+          },
+        },
+      ],
+    });
+    const slow = (): Promise<{ status: number }> => ask(`${http}/slow`, { method: 'POST' });
+    const first = [slow(), slow()];
+    await vi.waitFor(() => expect(waiting).toHaveLength(2), QUICKLY);
+    const { status } = await slow();
+    for (const answer of waiting) answer();
+    expect((await Promise.all(first)).map((answer) => answer.status)).toEqual([200, 200]);
+    await vi.waitFor(async () => expect((await ask(`${http}/health`)).status).toBe(200), QUICKLY);
+    return [`HTTP ${status}`];
+  },
+
+  async requestHeadBytes(start) {
+    const { http, url } = await start({ limits: { requestHeadBytes: '1KiB' } });
+    const headers = (bytes: number): Record<string, string> => ({ 'x-long': 'x'.repeat(bytes) });
+    expect((await ask(`${http}/health`, { headers: headers(500) })).status).toBe(200);
+    const { status } = await ask(`${http}/health`, { headers: headers(1500) });
+    expect((await refusedUpgrade(url, { headers: headers(1500) })).status).toBe(status);
+    return [`HTTP ${status}`];
+  },
+};
+
+/** The codes and statuses that the table names for a limit. */
+function outcomesOf(name: LimitName): readonly string[] {
+  return LIMITS[name].outcome.match(/\b(?:error|close|HTTP|API:) \d+/g) ?? [];
+}
+
+test('every limit is crossed, and nothing else', () => {
+  expect(Object.keys(CROSSINGS).toSorted()).toEqual(LIMIT_NAMES.toSorted());
+});
+
+describe.each(EDGES)('over %s, the limit', (transport) => {
+  test.each(LIMIT_NAMES.map((name) => [name, LIMITS[name].outcome] as const))(
+    '%s ends in: %s',
+    async (name) => {
+      const bystanders: Bystander[] = [];
+      const outcomes = await CROSSINGS[name](async (options) => {
+        const running = await startGateway({ transport, ...options });
+        bystanders.push(await Bystander.watch(running));
+        return running;
+      });
+      expect(outcomes).toEqual(outcomesOf(name));
+      for (const bystander of bystanders) await bystander.isServed();
+    },
+  );
+});
