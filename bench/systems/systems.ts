@@ -1,0 +1,20 @@
+/** All systems by name. Each is loaded in its own process only. */
+import type { System } from './system.ts';
+
+interface SystemModule {
+  readonly system: System;
+}
+
+export const SYSTEMS = {
+  sluice: () => import('./sluice.ts'),
+  'uws-raw': () => import('./uws-raw.ts'),
+  'uws-joined': () => import('./uws-joined.ts'),
+  'ws-broadcast': () => import('./ws-broadcast.ts'),
+  socketio: () => import('./socketio.ts'),
+} as const satisfies Record<string, () => Promise<SystemModule>>;
+
+export type SystemName = keyof typeof SYSTEMS;
+
+export function isSystemName(name: string): name is SystemName {
+  return Object.hasOwn(SYSTEMS, name);
+}

@@ -1,0 +1,107 @@
+/**
+ * The ceiling: uWebSockets.js with a loop by hand that joins what a turn published in a channel into
+ * one frame. It has neither tokens, rules, history nor a policy for slow readers.
+ */
+import type { WebSocket } from 'uWebSockets.js';
+import { App, us_socket_local_port } from 'uWebSockets.js';
+import type { System } from './system.ts';
+import { BACKPRESSURE_BYTES } from './uws-raw.ts';
+
+const PLUS = 0x2b;
+const EQUALS = 0x3d;
+const NEWLINE = Buffer.from('\n');
+
+interface Speaker {
+  target: string;
+  answers: number;
+}
+
+type Listener = WebSocket<Speaker>;
+
+const channels = new Map<string, Set<Listener>>();
+const pending = new Map<string, Uint8Array[]>();
+const speakers = new Set<Listener>();
+
+/** At the end of the turn, as late as the gateway's. */
+function publish(channel: string, message: ArrayBuffer): void {
+  if (pending.size === 0 && speakers.size === 0) setImmediate(flush);
+  const copy = new Uint8Array(message.slice(0));
+  const messages = pending.get(channel);
+  if (messages === undefined) pending.set(channel, [copy]);
+  else messages.push(copy);
+}
+
+function flush(): void {
+  for (const [channel, messages] of pending) {
+    const [first] = messages;
+    const frame = messages.length === 1 && first !== undefined ? first : joined(messages);
+    for (const listener of channels.get(channel) ?? []) listener.send(frame);
+  }
+  pending.clear();
+  for (const speaker of speakers) {
+    const data = speaker.getUserData();
+    speaker.send(Array.from({ length: data.answers }, () => 'ok').join('\n'));
+    data.answers = 0;
+  }
+  speakers.clear();
+}
+
+function joined(messages: readonly Uint8Array[]): Uint8Array {
+  return Buffer.concat(
+    messages.flatMap((message, i) => (i === 0 ? [message] : [NEWLINE, message])),
+  );
+}
+
+/** False when the message is none to publish. */
+function isPurpose(socket: Listener, message: Uint8Array): boolean {
+  const [first] = message;
+  if (first !== PLUS && first !== EQUALS) return false;
+  const channel = Buffer.from(message.subarray(1)).toString();
+  if (first === PLUS) {
+    const listeners = channels.get(channel);
+    if (listeners === undefined) channels.set(channel, new Set([socket]));
+    else listeners.add(socket);
+  } else {
+    socket.getUserData().target = channel;
+  }
+  socket.send('ok');
+  return true;
+}
+
+export const system: System = {
+  dialect: 'plain',
+  start: () =>
+    new Promise((resolve, reject) => {
+      const app = App();
+      app.ws<Speaker>('/*', {
+        idleTimeout: 0,
+        sendPingsAutomatically: false,
+        maxBackpressure: BACKPRESSURE_BYTES,
+        maxPayloadLength: 64 * 1024,
+        upgrade(response, request, context) {
+          response.upgrade<Speaker>(
+            { target: '', answers: 0 },
+            request.getHeader('sec-websocket-key'),
+            '',
+            '',
+            context,
+          );
+        },
+        message(socket, message) {
+          if (isPurpose(socket, new Uint8Array(message))) return;
+          const data = socket.getUserData();
+          publish(data.target, message);
+          data.answers += 1;
+          speakers.add(socket);
+        },
+        close(socket) {
+          speakers.delete(socket);
+          for (const listeners of channels.values()) listeners.delete(socket);
+        },
+      });
+      app.listen('127.0.0.1', 0, (listening) => {
+        if (listening === false) reject(new Error('cannot listen'));
+        else resolve(us_socket_local_port(listening));
+      });
+    }),
+};
