@@ -98,7 +98,7 @@ function farStringEnd(line: string, from: number): number {
     const quote = line.indexOf('"', at);
     if (quote === -1) return line.length;
     let slashes = 0;
-    while (quote - slashes > at && line.charCodeAt(quote - slashes - 1) === BACKSLASH) slashes += 1;
+    while (line.charCodeAt(quote - slashes - 1) === BACKSLASH) slashes += 1;
     if (slashes % 2 === 0) return quote;
     at = quote + 1;
   }
