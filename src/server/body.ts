@@ -3,7 +3,7 @@
 const EMPTY = new Uint8Array(0);
 
 /** `refused`: the body is too large, and its sender has finished or sent far too much. */
-export type BodyState = 'more' | 'whole' | 'refused';
+type BodyState = 'more' | 'whole' | 'refused';
 
 /**
  * One block that grows, so that a body in tiny chunks costs no more than its bytes. A body over

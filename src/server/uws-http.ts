@@ -35,9 +35,11 @@ export class UwsExchange {
     const body = new BodyDraft(bodyBytesMax);
     const abort = new AbortController();
     this.#abort = abort;
+    let done = false;
     this.#response?.onData((chunk, last) => {
-      if (this.#response === null) return;
+      if (done) return;
       const state = body.add(new Uint8Array(chunk), last);
+      done = state !== 'more';
       if (state === 'refused') this.answer(TOO_LARGE, true);
       if (state !== 'whole') return;
       const request = { ...this.#head, body: body.whole(), signal: abort.signal };
@@ -45,19 +47,29 @@ export class UwsExchange {
     });
   }
 
-  /** Does nothing when the peer is gone. `last` closes the connection after it. */
+  /**
+   * Does nothing when the peer is gone. `last` closes the connection after it.
+   *
+   * Never in the turn of the request: there uWS would go on to what is pipelined behind it, even
+   * behind a request whose end nobody can be sure of, and even on a connection that the answer
+   * closed. While this one is pending, a next one makes it cut the connection.
+   */
   answer(answer: HttpResponse, last: boolean): void {
+    setImmediate(() => this.#write(answer, last));
+  }
+
+  #write(answer: HttpResponse, last: boolean): void {
     const response = this.#response;
     if (response === null) return;
     const body = typeof answer.body === 'string' ? encoder.encode(answer.body) : answer.body;
     const withBody = this.#head.method !== 'HEAD' && !isBodiless(answer.status);
-    if (withBody && body.byteLength > ONE_WRITE_BYTES_MAX) {
-      this.#answerLarge(response, answer, body);
+    if (withBody && !last && body.byteLength > ONE_WRITE_BYTES_MAX) {
+      this.#writeLarge(response, answer, body);
       return;
     }
     response.cork(() => {
       writeHead(response, answer);
-      if (last) response.end(body, true);
+      if (last) response.end(withBody ? body : '', true);
       else if (withBody) response.end(body);
       else endWithout(response, answer.status, body.byteLength);
     });
@@ -68,7 +80,7 @@ export class UwsExchange {
    * The head leaves on its own, so that the body begins with an empty cork buffer: this binary can
    * lose the rest of a corked write over 16 KiB when the peer reads slowly.
    */
-  #answerLarge(response: UwsResponse, answer: HttpResponse, body: Uint8Array): void {
+  #writeLarge(response: UwsResponse, answer: HttpResponse, body: Uint8Array): void {
     const push = (offset: number): boolean => {
       const [written, done] = response.tryEnd(body.subarray(offset), body.byteLength);
       if (done) this.#finish();

@@ -1,12 +1,14 @@
 /** A WebSocket of uWS as the transport of a session. */
 import type { WebSocket } from 'uWebSockets.js';
+import { assert } from '../kernel/assert.ts';
 import { systemClock } from '../kernel/clock.ts';
 import type { Timed, Wheel } from '../kernel/wheel.ts';
+import type { Close } from '../protocol/close.ts';
 import type { Receiver, Sent, Transport } from '../session/transport.ts';
 import { CLOSE, closeReason } from './close-frame.ts';
 import type { UpgradeAnswer } from './edge.ts';
 
-export type Accepted = Extract<UpgradeAnswer, { accepted: true }>;
+type Accepted = Extract<UpgradeAnswer, { accepted: true }>;
 
 /** uWS copies these fields onto its own socket object; what it hands back is that object. */
 export interface SocketData {
@@ -70,8 +72,8 @@ export class UwsTransport implements Transport {
       this.#socket.end(code, fitting);
       return;
     }
-    this.#farewell = new Farewell(this, code, fitting);
-    this.#farewell.dueMs = systemClock.now() + this.#sockets.closeGraceMs;
+    const dueMs = systemClock.now() + this.#sockets.closeGraceMs;
+    this.#farewell = new Farewell(this, { code, reason: fitting }, dueMs);
     this.#sockets.wheel.add(this.#farewell);
   }
 
@@ -82,9 +84,10 @@ export class UwsTransport implements Transport {
 
   opened(socket: WebSocket<SocketData>): void {
     const accepted = this.#accepted;
+    assert(accepted !== null, 'a socket opens once');
     this.#accepted = null;
     this.#socket = socket;
-    this.#receiver = accepted?.open(this) ?? null;
+    this.#receiver = accepted.open(this);
   }
 
   received(frame: ArrayBuffer): void {
@@ -100,13 +103,16 @@ export class UwsTransport implements Transport {
   drained(): void {
     if (this.#socket === null || this.#socket.getBufferedAmount() > 0) return;
     if (this.#farewell === null) this.#receiver?.drained();
-    else this.#socket.end(this.#farewell.code, this.#farewell.reason);
+    else this.#socket.end(this.#farewell.close.code, this.#farewell.close.reason);
   }
 
-  /** uWS calls from within `end` and `close`, and no receiver is to be called from within its own call. */
+  /**
+   * uWS calls this from within `end` and `close`, and no receiver is to hear of its end while it
+   * still asks for it.
+   */
   gone(code: number, message: ArrayBuffer): void {
     this.#socket = null;
-    const told = this.#farewell?.code ?? cutCode(code, message);
+    const told = this.#farewell?.close.code ?? cutCode(code, message);
     if (this.#farewell !== null) this.#sockets.wheel.remove(this.#farewell);
     queueMicrotask(() => this.#receiver?.closed(told));
   }
@@ -119,17 +125,16 @@ function cutCode(code: number, message: ArrayBuffer): number {
 
 /** A close that waits for the peer to read. */
 class Farewell implements Timed {
-  readonly code: number;
-  readonly reason: string;
+  readonly close: Close;
+  readonly dueMs: number;
   readonly #transport: UwsTransport;
-  dueMs = 0;
   next: Timed | null = null;
   previous: Timed | null = null;
 
-  constructor(transport: UwsTransport, code: number, reason: string) {
+  constructor(transport: UwsTransport, close: Close, dueMs: number) {
     this.#transport = transport;
-    this.code = code;
-    this.reason = reason;
+    this.close = close;
+    this.dueMs = dueMs;
   }
 
   expire(): void {

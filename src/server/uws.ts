@@ -157,7 +157,7 @@ class UwsEdge implements Edge {
   }
 }
 
-/** The native request dies with the callback, and answering ends the response's knowledge of its peer. */
+/** The native request dies with the callback, and the response forgets its peer with the answer. */
 function readHead(response: UwsResponse, request: HttpRequest): RequestHead {
   const headers = new Map<string, string>();
   request.forEach((name, value) => addHeader(headers, name, value));
@@ -173,13 +173,8 @@ function readHead(response: UwsResponse, request: HttpRequest): RequestHead {
   };
 }
 
-/**
- * Answers after the turn: uWS would go on to the next request of the same packet, even behind one
- * whose end nobody can be sure of. While this one is pending, a next one makes it cut the connection.
- */
 function refuse(response: UwsResponse, head: RequestHead, answer: HttpResponse): void {
-  const exchange = new UwsExchange(response, head, ignore);
-  setImmediate(() => exchange.answer(answer, true));
+  new UwsExchange(response, head, ignore).answer(answer, true);
 }
 
 function ignore(): void {}

@@ -4,9 +4,17 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import { assert } from '../kernel/assert.ts';
-import { STOPPING, TOO_BUSY } from './answers.ts';
+import { systemClock } from '../kernel/clock.ts';
+import { BAD_REQUEST, STOPPING, TOO_BUSY } from './answers.ts';
 import { CLOSE_GRACE_MS } from './edge.ts';
-import type { CreateEdge, Edge, EdgeHandlers, EdgeOptions, UpgradeAnswer } from './edge.ts';
+import type {
+  CreateEdge,
+  Edge,
+  EdgeHandlers,
+  EdgeOptions,
+  HttpResponse,
+  UpgradeAnswer,
+} from './edge.ts';
 import { asksForWebSocket, handshakeRefusal, headRefusal } from './head.ts';
 import { answer, answerRaw, HTTP_IDLE_MS, readHead, runExchange, withoutOffer } from './ws-http.ts';
 import { WsTransport } from './ws-socket.ts';
@@ -146,7 +154,7 @@ class WsEdge implements Edge {
     const head = readHead(request);
     const refusal = headRefusal(head, this.#options.headBytesMax);
     if (refusal !== null || this.#stopped) {
-      answerRaw(socket, refusal ?? STOPPING);
+      this.#refuse(socket, refusal ?? STOPPING);
       return;
     }
     if (!asksForWebSocket(head)) {
@@ -157,7 +165,19 @@ class WsEdge implements Edge {
     const said = handshakeRefusal(head);
     const answered = said === null ? this.#handlers.upgrade(head) : null;
     if (answered?.accepted === true) this.#accept({ request, socket, rest }, answered);
-    else answerRaw(socket, answered?.response ?? said ?? STOPPING);
+    else this.#refuse(socket, answered?.response ?? said ?? BAD_REQUEST);
+  }
+
+  #refuse(socket: Duplex, said: HttpResponse): void {
+    answerRaw(socket, said);
+    this.#endWithin(socket);
+  }
+
+  /** For a socket that only waits for its peer to read the rest. */
+  #endWithin(socket: Duplex): void {
+    const { closeGraceMs } = this.#options;
+    const alarm = systemClock.after(closeGraceMs ?? CLOSE_GRACE_MS, () => socket.destroy());
+    socket.once('close', () => alarm.cancel());
   }
 
   /**
@@ -179,6 +199,8 @@ class WsEdge implements Edge {
       const transport = new WsTransport(webSocket, this.#options.socketBytesMax);
       this.#transports += 1;
       transport.open((own) => accepted.open(own));
+      // `ws` would wait for ever for a peer that has said its last and reads no more.
+      socket.once('end', () => this.#endWithin(socket));
       webSocket.once('close', () => {
         this.#transports -= 1;
         this.#settle();

@@ -37,6 +37,12 @@ describe.each(EDGE_NAMES)('the %s edge', (name) => {
     client.terminate();
   }
 
+  /** Asks until it is answered so: 429 while the places are taken, 200 when one is free again. */
+  async function expectStatus(status: number): Promise<void> {
+    const ask = async (): Promise<number> => (await fetch(rig.url('/'))).status;
+    while ((await ask()) !== status);
+  }
+
   describe('opening a WebSocket', () => {
     test('gives the gateway a copy of the head', async () => {
       const headers = ['X-Thing: one', 'x-thing:  two ', 'Origin: http://a.example'];
@@ -199,6 +205,13 @@ describe.each(EDGE_NAMES)('the %s edge', (name) => {
       client.send('other');
       await until(() => seen.length === 2, 'both');
       expect(seen.map((bytes) => Buffer.from(bytes).toString())).toEqual(['first', 'other']);
+    });
+
+    test('leave as exactly the bytes of the view that is sent', async () => {
+      const [client, echo] = await rig.open();
+      const block = Buffer.from('...view...');
+      echo.transport.send(new Uint8Array(block.buffer, block.byteOffset + 3, 4), false);
+      expect(await message(client)).toEqual(['view', false]);
     });
 
     test('over the limit close with 1009, and nobody else is touched', async () => {
@@ -409,6 +422,17 @@ describe.each(EDGE_NAMES)('the %s edge', (name) => {
       expect(echo.drains).toBe(0);
     });
 
+    test('is gone within the grace of its own half of an end', async () => {
+      const peer = await RawPeer.saying(rig.port, upgrade('/'));
+      await peer.heard('\r\n\r\n');
+      peer.socket.pause();
+      rig.echo.fill();
+      peer.socket.end();
+      await until(() => rig.echo.closes.length > 0, 'the session to hear of it');
+      expect(rig.echo.closes).toEqual([1006]);
+      peer.drop();
+    });
+
     test('does not hold up the close of the edge', async () => {
       const [client, echo] = await rig.open();
       client.pause();
@@ -427,6 +451,16 @@ describe.each(EDGE_NAMES)('the %s edge', (name) => {
       const posted = await fetch(rig.url('/x'), { method: 'POST', body: 'grüße' });
       expect(await posted.text()).toBe('POST  grüße');
     });
+
+    test.each(['/x', '/big', '/none'])(
+      'ends the connection after %s when asked to',
+      async (path) => {
+        const peer = await RawPeer.saying(rig.port, request(`GET ${path}`, ['Connection: close']));
+        await peer.ended();
+        expect(peer.text).toMatch(/^HTTP\/1\.1 20/);
+        if (path === '/big') expect(peer.text).toHaveLength(peer.text.indexOf('abc') + BIG.length);
+      },
+    );
 
     test('takes a body in chunks', async () => {
       const peer = await RawPeer.saying(
@@ -550,12 +584,6 @@ describe.each(EDGE_NAMES)('the %s edge', (name) => {
       expect(rig.requests).toHaveLength(2);
       await expectStatus(200);
     });
-
-    /** Asks until it is answered so: 429 while the places are taken, 200 when one is free again. */
-    async function expectStatus(status: number): Promise<void> {
-      const ask = async (): Promise<number> => (await fetch(rig.url('/'))).status;
-      while ((await ask()) !== status);
-    }
   });
 
   describe('hostile bytes', () => {
@@ -605,12 +633,24 @@ describe.each(EDGE_NAMES)('the %s edge', (name) => {
       expect(rig.requests).toEqual([]);
     });
 
-    test('a request behind one that is not answered cuts the connection', async () => {
-      const text = request('GET /wait') + request('GET /second');
-      const peer = await RawPeer.saying(rig.port, text);
-      await peer.ended();
-      expect(rig.requests.map((one) => one.path)).not.toContain('/second');
-      await expectAlive();
+    test.each([
+      request('GET /wait'),
+      request('GET /x'),
+      request('HEAD /x', ['Connection: close']),
+      request('GET /big'),
+      request('GET /big', ['Connection: close']),
+      request('POST /x', ['Content-Length: 5'], 'hello'),
+      upgrade('/refuse'),
+    ])('a request behind one that is not answered cuts the connection: %j', async (first) => {
+      await restart({ requestsMax: 1 });
+      for (const second of [request('GET /second'), upgrade('/second')]) {
+        const peer = await RawPeer.saying(rig.port, first + second);
+        await peer.ended();
+      }
+      // Neither holds the only place.
+      await expectStatus(200);
+      const seen = [...rig.requests, ...rig.upgrades].map((one) => one.path);
+      expect(seen).not.toContain('/second');
     });
 
     test('a head over the limit is answered 431', async () => {
@@ -621,6 +661,9 @@ describe.each(EDGE_NAMES)('the %s edge', (name) => {
       const upgrading = await RawPeer.saying(rig.port, upgrade('/', [long]));
       await upgrading.ended();
       expect(upgrading.text).toMatch(/^HTTP\/1\.1 431 /);
+      const bodiless = await RawPeer.saying(rig.port, request('HEAD /', [long]));
+      await bodiless.ended();
+      expect(bodiless.text).toMatch(/^HTTP\/1\.1 431 /);
       expect([rig.requests, rig.upgrades]).toEqual([[], []]);
     });
 
@@ -688,6 +731,16 @@ describe.each(EDGE_NAMES)('the %s edge', (name) => {
       await expect(second.edge.listen()).rejects.toThrow('EADDRNOTAVAIL');
       other.close();
       await Promise.all([first.edge.close(), second.edge.close()]);
+    });
+
+    test('shares its port when told to', async () => {
+      const { port } = rig;
+      await rig.stop();
+      const first = await Rig.start(create, { port, sharesPort: true });
+      const second = await Rig.start(create, { port, sharesPort: true });
+      await first.edge.close();
+      rig = second;
+      await expectAlive();
     });
 
     test('goes on with what is open when it stops listening', async () => {
