@@ -1,0 +1,80 @@
+/** The body of a request: its value, and beside it the text, for what must stay as it was sent. */
+import { assert } from '../kernel/assert.ts';
+import { Refusal } from '../kernel/errors.ts';
+import { isFields } from '../protocol/body.ts';
+import { depthOf, itemsOf, jsonOf, membersOf } from './raw.ts';
+
+/** A JSON value and the text it was read from. */
+export interface Body {
+  readonly value: unknown;
+  readonly text: string;
+}
+
+/** Fields that others will read: in every request they are kept as text. */
+const RAW_FIELDS = ['data', 'info', 'params'] as const;
+
+// A byte order mark is no JSON, so it is left for `JSON.parse` to refuse.
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** @throws {Refusal} `badRequest` for what is not UTF-8, not JSON, or nested too deep. */
+export function readBody(bytes: Uint8Array, depthMax: number): Body {
+  // Who has nothing to say need not say so.
+  const text = bytes.length === 0 ? '{}' : textOf(bytes);
+  const value = parse(text);
+  if (depthOf(text) > depthMax) {
+    throw new Refusal('badRequest', `the body is nested more than ${depthMax} levels deep`);
+  }
+  return { value, text };
+}
+
+/** The value of a body, with a `Json` in the place of each raw field. */
+export function fieldsOf({ value, text }: Body): unknown {
+  if (!isFields(value)) return value;
+  const fields = { ...value };
+  const present = RAW_FIELDS.filter((name) => Object.hasOwn(value, name));
+  if (present.length === 0) return fields;
+  const members = membersOf(text);
+  for (const name of present) fields[name] = jsonOf(partOf(members, name));
+  return fields;
+}
+
+/** The items of an array within a body, each as a body of its own. */
+export function itemBodies(body: Body, field: string): readonly Body[] {
+  const values = isFields(body.value) ? body.value[field] : null;
+  assert(Array.isArray(values), `${field} was checked to be an array`);
+  const texts = itemsOf(partOf(membersOf(body.text), field));
+  return texts.map((text, index) => ({ value: values[index], text }));
+}
+
+/** One field of a body that is an object, as a body of its own. */
+export function memberBody({ value, text }: Body, field: string): Body {
+  assert(isFields(value), 'the body was checked to be an object');
+  return { value: value[field], text: partOf(membersOf(text), field) };
+}
+
+function partOf(members: ReadonlyMap<string, string>, field: string): string {
+  const part = members.get(field);
+  assert(part !== undefined, `${field} is in the value, so it is in the text`);
+  return part;
+}
+
+function textOf(bytes: Uint8Array): string {
+  try {
+    return decoder.decode(bytes);
+  } catch (error) {
+    if (error instanceof TypeError) throw new Refusal('badRequest', 'the body is not UTF-8');
+    throw error;
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    const value: unknown = JSON.parse(text);
+    return value;
+  } catch (error) {
+    if (error instanceof SyntaxError) {
+      throw new Refusal('badRequest', `the body is not JSON: ${error.message}`);
+    }
+    throw error;
+  }
+}
