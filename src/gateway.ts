@@ -1,4 +1,8 @@
 /** A gateway and its life. Also the library's face: `createGateway`. */
+import { apiRoutes } from './api/http.ts';
+import type { Operations } from './api/operations.ts';
+import { FAULT_STATUS, statusOf } from './api/statuses.ts';
+import { ApiKeys } from './auth/keys.ts';
 import type { Config } from './config/config.ts';
 import { parseConfig } from './config/config.ts';
 import type { Hooks } from './hooks/hooks.ts';
@@ -49,6 +53,20 @@ const CLOSE_DEADLINE_MS = 10_000;
 
 export class Gateway {
   readonly config: Config;
+  /** The methods of the server API, in process; see `Operations`. */
+  readonly publish: Operations['publish'];
+  readonly broadcast: Operations['broadcast'];
+  readonly subscribe: Operations['subscribe'];
+  readonly unsubscribe: Operations['unsubscribe'];
+  readonly disconnect: Operations['disconnect'];
+  readonly refresh: Operations['refresh'];
+  readonly presence: Operations['presence'];
+  readonly presenceStats: Operations['presenceStats'];
+  readonly history: Operations['history'];
+  readonly removeHistory: Operations['removeHistory'];
+  readonly channels: Operations['channels'];
+  readonly info: Operations['info'];
+  readonly rpc: Operations['rpc'];
   readonly #surroundings: Surroundings;
   readonly #organs: Organs;
   readonly #routes: readonly Route[];
@@ -62,6 +80,20 @@ export class Gateway {
     this.#surroundings = surroundings;
     this.#organs = buildOrgans(config, surroundings);
     this.#routes = routes;
+    const { operations } = this.#organs;
+    this.publish = operations.publish.bind(operations);
+    this.broadcast = operations.broadcast.bind(operations);
+    this.subscribe = operations.subscribe.bind(operations);
+    this.unsubscribe = operations.unsubscribe.bind(operations);
+    this.disconnect = operations.disconnect.bind(operations);
+    this.refresh = operations.refresh.bind(operations);
+    this.presence = operations.presence.bind(operations);
+    this.presenceStats = operations.presenceStats.bind(operations);
+    this.history = operations.history.bind(operations);
+    this.removeHistory = operations.removeHistory.bind(operations);
+    this.channels = operations.channels.bind(operations);
+    this.info = operations.info.bind(operations);
+    this.rpc = operations.rpc.bind(operations);
     const { wheel, broker, presence, verifier } = this.#organs;
     this.#parts = [
       { name: 'wheel', close: () => Promise.resolve(wheel.close()) },
@@ -159,7 +191,13 @@ export class Gateway {
   }
 
   #internalRoutes(): Route[] {
-    return [{ method: 'GET', path: '/metrics', handle: () => scrape(this.#organs.meters) }];
+    const { api, meters } = this.#organs;
+    const keys = new ApiKeys(this.config.api.keys);
+    const required = keys.enabled || !this.config.dev;
+    return [
+      ...apiRoutes(api, { keys, required }),
+      { method: 'GET', path: '/metrics', handle: () => scrape(meters) },
+    ];
   }
 }
 
@@ -185,7 +223,8 @@ function failed(error: unknown, fault: (where: string, error: unknown) => void):
   if (!(error instanceof Refusal)) fault('route', error);
   const refusal = error instanceof Refusal ? error : new Refusal('internal');
   const { code } = refusal.entry;
-  return json(refusal.is('internal') ? 500 : 400, { error: { code, message: refusal.message } });
+  const status = error instanceof Refusal ? statusOf(error) : FAULT_STATUS;
+  return json(status, { error: { code, message: refusal.message } });
 }
 
 /** A gateway of this process. @throws {ConfigError} with all that is wrong with the options. */

@@ -1,5 +1,9 @@
 /** What a gateway is made of: every organ, built from the configuration and joined to the others. */
 import { randomBytes, randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { Api } from './api/api.ts';
+import { createApi } from './api/api.ts';
+import { Operations } from './api/operations.ts';
 import type { TokenVerifier } from './auth/jwt.ts';
 import { createTokenVerifier } from './auth/jwt.ts';
 import type { Broker, BrokerListener } from './broker/broker.ts';
@@ -43,8 +47,9 @@ export interface Organs {
   readonly meters: Meters;
   readonly wheel: Wheel;
   readonly services: Services;
+  readonly operations: Operations;
+  readonly api: Api;
   readonly fault: (where: string, error: unknown) => void;
-  rulesOf(channel: ChannelName): Rules | null;
 }
 
 /** 8 characters from 48 random bits: two lives of a stream never share one. */
@@ -80,7 +85,26 @@ export function buildOrgans(config: Config, surroundings: Surroundings): Organs 
     random: surroundings.random,
   };
   addGauges(meters, { roster, hub });
-  return { hub, broker, presence, roster, verifier, meters, wheel, services, fault, rulesOf };
+  const { clock, version } = surroundings;
+  const operations = new Operations({
+    ...services,
+    node: { uid: randomUUID(), name: hostname(), version },
+    startedAtMs: clock.now(),
+  });
+  const api = createApi(operations, { limits: config.limits, version, fault });
+  return {
+    hub,
+    broker,
+    presence,
+    roster,
+    verifier,
+    meters,
+    wheel,
+    services,
+    operations,
+    api,
+    fault,
+  };
 }
 
 /** What holds the organs: time, turns, counts and the log. */
