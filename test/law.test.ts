@@ -35,7 +35,6 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   ajv: ['channel'],
   'fossil-delta': ['channel'],
   jose: ['auth'],
-  msgpackr: ['protocol'],
   pino: ['main.ts'],
   'prom-client': ['server'],
   'uWebSockets.js': ['server'],

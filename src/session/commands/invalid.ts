@@ -4,5 +4,5 @@ import type { InvalidCommand } from '../../protocol/frames.ts';
 import type { Session } from '../session.ts';
 
 export function invalid(_session: Session, command: InvalidCommand): never {
-  throw new Refusal('badRequest', command.detail);
+  throw new Refusal(command.kind, command.detail);
 }
