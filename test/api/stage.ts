@@ -56,6 +56,7 @@ class FakePeer implements Peer, Subscriber {
   readonly client: string;
   readonly user: string;
   readonly encoder = {
+    binary: false,
     publications: (): Uint8Array => new Uint8Array(0),
     encode: (): Uint8Array => new Uint8Array(0),
   };
