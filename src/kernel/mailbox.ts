@@ -43,6 +43,11 @@ export class Run {
     this.#aborted = true;
     this.#controller?.abort();
   }
+
+  /** Whether `error` is how something ends that gave up because the signal told it to. */
+  explains(error: unknown): boolean {
+    return this.#aborted && error instanceof Error && error.name === 'AbortError';
+  }
 }
 
 export interface MailboxOptions<T> {

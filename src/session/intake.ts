@@ -126,26 +126,33 @@ export class Intake {
         (late) => {
           if (late !== null) this.#session.tell(late);
         },
-        (error: unknown) => this.#fail(command, error),
+        (error: unknown) => this.#fail(command, error, running),
       );
     } catch (error) {
-      this.#fail(command, error);
+      this.#fail(command, error, running);
       return undefined;
     }
   }
 
   /** The one place where what a command throws ends. */
-  #fail(command: Command, error: unknown): void {
+  #fail(command: Command, error: unknown, running: Run): void {
     const session = this.#session;
     if (error instanceof Disconnection) {
       session.close(error.close);
       return;
     }
-    if (!(error instanceof Refusal)) session.services.fault(`command ${command.type}`, error);
+    const refusal = refusalOf(error, running);
+    if (refusal === null) session.services.fault(`command ${command.type}`, error);
     if (session.isClosed) return;
-    session.refuse(command, error instanceof Refusal ? error : new Refusal('internal'));
+    session.refuse(command, refusal ?? new Refusal('internal'));
     if (command.type !== 'connect') return;
     session.connectRefused();
     this.#mailbox.close();
   }
+}
+
+/** What the peer is told of what was thrown; null when that is a fault of ours. */
+function refusalOf(error: unknown, running: Run): Refusal | null {
+  if (error instanceof Refusal) return error;
+  return running.explains(error) ? new Refusal('notAvailable', 'taken back') : null;
 }

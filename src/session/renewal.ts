@@ -1,5 +1,5 @@
 /** Credentials that the server renews: the refresh hook is asked when they run out. */
-import { Run } from '../kernel/mailbox.ts';
+import type { Run } from '../kernel/mailbox.ts';
 import { Disconnection } from '../protocol/close.ts';
 import type { Caller } from '../hooks/hooks.ts';
 import type { Close, CloseKind } from '../protocol/close.ts';
@@ -17,11 +17,11 @@ export interface RenewalOwner {
   close(why: CloseKind | Close): void;
 }
 
-/** Renews the session's credentials, or closes it. Never rejects. */
-export async function renewByServer(session: RenewalOwner): Promise<void> {
+/** Renews the session's credentials, or closes it. Never rejects. `run` aborts when it closes. */
+export async function renewByServer(session: RenewalOwner, run: Run): Promise<void> {
   const { hooks, fault } = session.services;
   try {
-    const answer = await hooks.refresh?.(session.caller(new Run()));
+    const answer = await hooks.refresh?.(session.caller(run));
     if (session.isClosed) return;
     if (answer === undefined) {
       session.close('expired');
@@ -37,7 +37,7 @@ export async function renewByServer(session: RenewalOwner): Promise<void> {
       session.close(error.close);
       return;
     }
-    fault('refresh hook', error);
+    if (!run.explains(error)) fault('refresh hook', error);
     session.close('expired');
   }
 }

@@ -8,7 +8,8 @@ import type { Data } from '../kernel/data.ts';
 import { Refusal } from '../kernel/errors.ts';
 import type { Maybe } from '../kernel/maybe.ts';
 import type { Caller } from '../hooks/hooks.ts';
-import type { Lane, Run } from '../kernel/mailbox.ts';
+import type { Lane } from '../kernel/mailbox.ts';
+import { Run } from '../kernel/mailbox.ts';
 import type { Close, CloseKind } from '../protocol/close.ts';
 import { CLOSES } from '../protocol/close.ts';
 import type { Codec } from '../protocol/codec.ts';
@@ -92,7 +93,8 @@ export class Session
   readonly #run: RunCommand;
   readonly #intake: Intake;
   #state: State;
-  #renewing = false;
+  /** The refresh hook is being asked. */
+  #renewal: Run | null = null;
 
   constructor(services: Services, line: Line, run: RunCommand) {
     const { transport, codec, origin } = line;
@@ -325,6 +327,7 @@ export class Session
     this.services.counts.closes(String(code));
     this.#heartbeat.stop();
     this.#intake.close();
+    this.#renewal?.abort();
     this.services.roster.closed(this);
     this.subscriptions.close();
     this.#state = CLOSED;
@@ -341,10 +344,10 @@ export class Session
     if (expireAtMs === null) return NEVER;
     if (nowMs < expireAtMs) return expireAtMs;
     if (renewal === 'server') {
-      if (!this.#renewing) {
-        this.#renewing = true;
-        void renewByServer(this).then(() => {
-          this.#renewing = false;
+      if (this.#renewal === null) {
+        this.#renewal = new Run();
+        void renewByServer(this, this.#renewal).then(() => {
+          this.#renewal = null;
         });
       }
       return NEVER;

@@ -20,6 +20,7 @@ type ServerSubs = ReadonlyMap<string, SubscriptionOptions>;
 export async function connect(session: Session, command: ConnectCommand, run: Run): Promise<null> {
   const { services } = session;
   const identity = command.token === '' ? null : await identityOf(services, command.token);
+  if (session.isClosed) return null;
   const answer = await askBackend(session, { command, identity }, run);
   if (session.isClosed) return null;
   const credentials = credentialsOf(session, identity, answer);
