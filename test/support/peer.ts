@@ -91,11 +91,7 @@ export class Peer {
 
   /** Sends the messages as one frame. */
   say(...messages: readonly Message[]): void {
-    if (this.encoding === 'json') {
-      this.socket.send(messages.map((message) => JSON.stringify(message)).join('\n'));
-    } else {
-      this.socket.send(Buffer.concat(messages.map((message) => packr.pack(message))));
-    }
+    this.socket.send(frameOf(this.encoding, messages), { binary: this.encoding !== 'json' });
   }
 
   /** Sends commands as one frame, each with an id of its own, and gives the ids. */
@@ -212,6 +208,13 @@ export class Peer {
       waiting.settle();
     }
   }
+}
+
+/** The messages as one frame. */
+export function frameOf(encoding: Encoding, messages: readonly Message[]): Uint8Array {
+  return encoding === 'json'
+    ? Buffer.from(messages.map((message) => JSON.stringify(message)).join('\n'))
+    : Buffer.concat(messages.map((message) => packr.pack(message)));
 }
 
 function unpack(frame: Buffer): Message[] {
