@@ -210,7 +210,8 @@ export type Reply =
   | { readonly type: 'error'; readonly id: number; readonly error: ErrorEntry }
   | { readonly type: 'connect'; readonly id: number; readonly result: ConnectResult }
   | { readonly type: 'subscribe'; readonly id: number; readonly result: SubscribeResult }
-  | { readonly type: 'unsubscribe' | 'publish'; readonly id: number }
+  | { readonly type: 'unsubscribe'; readonly id: number }
+  | { readonly type: 'publish'; readonly id: number }
   /** The answer to a ping command is empty but for its id. */
   | { readonly type: 'ping'; readonly id: number }
   | {
@@ -243,7 +244,8 @@ export type Reply =
 /** What the server says unasked. All but `serverPing` travel inside of `push`. */
 export type Push =
   | { readonly type: 'serverPing' }
-  | { readonly type: 'join' | 'leave'; readonly channel: string; readonly info: ClientInfo }
+  | { readonly type: 'join'; readonly channel: string; readonly info: ClientInfo }
+  | { readonly type: 'leave'; readonly channel: string; readonly info: ClientInfo }
   | { readonly type: 'unsubscribed'; readonly channel: string; readonly reason: Close }
   | {
       readonly type: 'subscribed';

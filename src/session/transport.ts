@@ -7,7 +7,10 @@
 export type Sent = 'sent' | 'buffered' | 'refused';
 
 export interface Transport {
-  /** Never throws. On a closed transport it does nothing and answers `refused`. */
+  /**
+   * Never throws. On a closed transport it does nothing and answers `refused`. Nobody may change the
+   * bytes of the frame afterwards: they may be kept until the socket takes them.
+   */
   send(frame: Uint8Array, binary: boolean): Sent;
   /** Bytes accepted by `send` that the socket has not taken yet; 0 when closed. */
   buffered(): number;
