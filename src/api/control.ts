@@ -7,7 +7,6 @@ import type { Data } from '../kernel/data.ts';
 import { Refusal } from '../kernel/errors.ts';
 import type { Close } from '../protocol/close.ts';
 import { CLOSES } from '../protocol/close.ts';
-import { valueOf } from './payload.ts';
 
 /** All connections of `user`; with `client` that one alone, and `user` may be ''. */
 export interface Target {
@@ -113,8 +112,8 @@ function isDone(roster: Roster, peer: Peer, error: unknown): boolean {
 
 function orderOf({ info, data, override, since, expireAtMs }: SubscribeControl): SubscribeOrder {
   return {
-    ...(info === null ? {} : { info: valueOf(info) }),
-    ...(data === null ? {} : { data: valueOf(data) }),
+    ...(info === null ? {} : { info }),
+    ...(data === null ? {} : { data }),
     override,
     since,
     expireAtMs,

@@ -264,6 +264,11 @@ export class Session
 
   async subscribe(channel: ChannelName, order: SubscribeOrder): Promise<void> {
     if (this.subscriptions.get(channel) !== null) return;
+    if (this.subscriptions.size >= this.services.limits.channelsPerConnection) {
+      // Without the channel the client would not be what the server takes it for.
+      this.close('channelLimit');
+      return;
+    }
     const { rules } = this.channel(channel);
     const terms = serverTerms(rules, order, order.expireAtMs);
     const { since } = order;
@@ -280,8 +285,10 @@ export class Session
 
   unsubscribe(channel: ChannelName, reason: Close): boolean {
     const subscription = this.subscriptions.get(channel);
-    if (subscription !== null) this.subscriptions.end(subscription, reason);
-    return subscription !== null;
+    // One that is still joining is taken back: whoever asked for it hears so.
+    if (subscription === null) return this.subscriptions.leave(channel);
+    this.subscriptions.end(subscription, reason);
+    return true;
   }
 
   refresh(expireAtMs: number | null): void {

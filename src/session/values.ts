@@ -2,10 +2,10 @@
 import type { Data } from '../kernel/data.ts';
 import { Json } from '../kernel/data.ts';
 
-/** Undefined is nothing; bytes stay bytes; whatever else becomes its JSON text. */
+/** Undefined is nothing; bytes and JSON texts stay what they are; whatever else becomes its text. */
 export function dataOf(value: unknown): Data | null {
   if (value === undefined) return null;
-  return value instanceof Uint8Array ? value : Json.of(value);
+  return value instanceof Uint8Array || value instanceof Json ? value : Json.of(value);
 }
 
 export function valueOf(data: Data | null): unknown {
