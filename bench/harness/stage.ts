@@ -37,6 +37,8 @@ export interface RunningSystem {
   readonly pid: number;
   readonly port: number;
   readonly dialect: DialectName;
+  /** Touches all of V8's young generation. */
+  churn(): Promise<void>;
   /** After the garbage is collected. */
   memory(): Promise<Resident & Settled>;
   snapshot(path: string): Promise<void>;
@@ -53,14 +55,17 @@ export class Stage {
   }
 
   /** @throws {Absent} when the system is not installed. */
-  async system(set: Partial<SystemOptions> = {}): Promise<RunningSystem> {
+  async system(
+    set: Partial<SystemOptions> = {},
+    nodeFlags: readonly string[] = [],
+  ): Promise<RunningSystem> {
     const { system, root, flags } = this.options;
     const options: SystemOptions = { secret: this.secret, root, history: 0, ...set };
     const host = new Child({
       name: system,
       module: new URL('../systems/host.ts', import.meta.url),
       args: [system, JSON.stringify(options)],
-      flags: ['--expose-gc', ...flags],
+      flags: ['--expose-gc', ...nodeFlags, ...flags],
     });
     this.#host = host;
     const started = await host.listen<
@@ -71,6 +76,7 @@ export class Stage {
     return {
       ...started,
       pid: host.pid,
+      churn: () => ask({ do: 'churn' }),
       async memory() {
         const settled = await ask<Settled>({ do: 'settle' });
         return { ...settled, ...residentOf(host.pid) };
