@@ -340,7 +340,7 @@ describe('subscribe', () => {
     });
     expect(answer.text).toBe('{"result":{}}');
     const order = {
-      info: { a: 1 },
+      info: new Json('{"a":1}'),
       data: new Uint8Array([1]),
       expireAtMs: 1_700_000_000_000,
       since: { offset: 3, epoch: 'e' },

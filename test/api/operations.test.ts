@@ -156,7 +156,7 @@ describe('the connections of a user', () => {
     });
     for (const peer of peers) {
       const order = {
-        info: { name: 'Ann' },
+        info: Json.of({ name: 'Ann' }),
         data: new Uint8Array([1]),
         override: { presence: false },
         since: { offset: 3, epoch: 'e' },
