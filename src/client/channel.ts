@@ -2,9 +2,9 @@
 import type { Alarm } from '../kernel/clock.ts';
 import { backoff } from './backoff.ts';
 import {
-  INSUFFICIENT_STATE,
   RESUBSCRIBES_FROM,
   SERVER_UNSUBSCRIBE,
+  SUBSCRIPTION_EXPIRED,
   SUBSCRIPTION_INVALIDATED,
   TOKEN_EXPIRED,
 } from './codes.ts';
@@ -274,8 +274,8 @@ export class Channel<T = unknown> {
       return;
     }
     const stream = this.#stream;
-    if (code !== INSUFFICIENT_STATE) this.#token.drop();
     if (code === SUBSCRIPTION_INVALIDATED) stream.invalidate();
+    if (code === SUBSCRIPTION_INVALIDATED || code === SUBSCRIPTION_EXPIRED) this.#token.drop();
     this.#quit();
     this.#retry();
     this.#wait({ code, reason });

@@ -7,7 +7,8 @@ export const TOKEN_EXPIRED = 109;
 export const SERVER_UNSUBSCRIBE = 2000;
 /** From here on they ask for a new subscription. */
 export const RESUBSCRIBES_FROM = 2500;
-export const INSUFFICIENT_STATE = 2500;
+/** The token has run out. */
+export const SUBSCRIPTION_EXPIRED = 2501;
 /** Token and position are worth nothing any more. */
 export const SUBSCRIPTION_INVALIDATED = 2502;
 
