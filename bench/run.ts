@@ -1,5 +1,6 @@
 /** `npm run bench`: runs scenarios on systems in alternation, prints and keeps what came out. */
 import { fileURLToPath } from 'node:url';
+import { compare } from './compare.ts';
 import type { Arguments } from './harness/arguments.ts';
 import { HELP, parseArguments } from './harness/arguments.ts';
 import { killAll } from './harness/child.ts';
@@ -58,9 +59,15 @@ function print(scenario: Scenario, { about, systems, ratios, machine: where }: R
 }
 
 async function main(): Promise<void> {
-  const args = parseArguments(process.argv.slice(2));
+  const [verb, before, after, ...rest] = process.argv.slice(2);
+  const comparing = verb === 'compare' && before !== undefined && after !== undefined;
+  const args = parseArguments(comparing ? rest : process.argv.slice(2));
   if (args === null) {
     console.log(HELP);
+    return;
+  }
+  if (comparing) {
+    await compare(ROOT, [before, after], args);
     return;
   }
   const results: Result[] = [];

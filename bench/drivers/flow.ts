@@ -44,6 +44,7 @@ export class Flow {
   async run(): Promise<Flowed> {
     const { publisher, tally } = this.#cast;
     const { warmupSeconds, seconds } = this.#order;
+    tally.messageBytes = this.#order.payloadBytes;
     tally.wake = () => this.#pump();
     publisher.answered = () => this.#pump();
     this.#pump();

@@ -42,7 +42,9 @@ export class Subscriber extends Client {
     }
     const tally = this.#tally;
     const firstSeq = seqAt(bytes, first);
-    const lastSeq = lastOf(bytes, first, to);
+    // Where there is no room for a second message none has to be looked for.
+    const several = to - first >= 2 * tally.messageBytes;
+    const lastSeq = several ? lastOf(bytes, first, to) : firstSeq;
     if (firstSeq !== this.last + 1) this.#jumped(firstSeq);
     if (this.#sampled) this.#lookInto(bytes, first, to);
     const { ping } = this.dialect;

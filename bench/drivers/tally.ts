@@ -9,6 +9,8 @@ export class Tally {
   lost = 0;
   disordered = 0;
   readonly latency = new Histogram();
+  /** Of one message, as it is published. */
+  messageBytes = 0;
   /** Whether latency is recorded. */
   measuring = false;
   /** Called when as many messages were delivered; whoever paces itself by deliveries sets it. */

@@ -17,7 +17,8 @@ export interface Arguments {
   readonly snapshot: string | null;
 }
 
-export const HELP = `npm run bench [scenario…] [options]
+export const HELP = `npm run bench -- [scenario…] [options]
+npm run bench -- compare <commit or folder> <commit or folder> [scenario…] [options]
 
 ${SCENARIOS.map(({ name, about }) => `  ${name.padEnd(18)} ${about}`).join('\n')}
 

@@ -76,20 +76,24 @@ function perCpu(ours: Contender, other: Contender): string {
   return `; ${two(times)} per cpu-second`;
 }
 
+export function ratioText(ours: Contender, other: Contender): string {
+  const { median: times, least, most } = ratio(ours, other);
+  const range = `${two(least)} to ${two(most)}`;
+  return `${ours.name} = ${two(times)} x ${other.name} (${range})${perCpu(ours, other)}`;
+}
+
 export function verdict(scenario: Scenario, contenders: readonly Contender[]): string[] {
   const ours = contenders.find(({ name }) => name === 'sluice');
   if (ours === undefined) return [];
   return contenders.flatMap((other) => {
     if (other === ours) return [];
-    const { median: times, least, most } = ratio(ours, other);
+    const { median: times } = ratio(ours, other);
     const target = scenario.targets.find(({ against }) => against === other.name);
     const reached =
       scenario.better === 'more' ? times >= (target?.ratio ?? 0) : times <= (target?.ratio ?? 0);
     const aim =
-      target === undefined ? '' : `, target ${target.ratio}: ${reached ? 'reached' : 'MISSED'}`;
-    return [
-      `sluice = ${two(times)} x ${other.name} (${two(least)} to ${two(most)}${aim})${perCpu(ours, other)}`,
-    ];
+      target === undefined ? '' : `; target ${target.ratio}: ${reached ? 'reached' : 'MISSED'}`;
+    return [ratioText(ours, other) + aim];
   });
 }
 

@@ -84,7 +84,7 @@ function doubtOf({
   return doubts.join('; ');
 }
 
-const PEERS = ['uws-raw', 'uws-joined', 'sluice'] as const;
+const PEERS = ['uws-raw', 'uws-joined', 'uws-joined-push', 'sluice'] as const;
 
 export const fanout: Scenario = {
   name: 'fanout',

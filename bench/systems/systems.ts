@@ -9,6 +9,7 @@ export const SYSTEMS = {
   sluice: () => import('./sluice.ts'),
   'uws-raw': () => import('./uws-raw.ts'),
   'uws-joined': () => import('./uws-joined.ts'),
+  'uws-joined-push': () => import('./uws-joined-push.ts'),
   'ws-broadcast': () => import('./ws-broadcast.ts'),
   socketio: () => import('./socketio.ts'),
 } as const satisfies Record<string, () => Promise<SystemModule>>;

@@ -16,6 +16,12 @@ interface Speaker {
   answers: number;
 }
 
+/** What stands around each message. */
+interface Envelope {
+  readonly head: Uint8Array;
+  readonly tail: Uint8Array;
+}
+
 type Listener = WebSocket<Speaker>;
 
 const channels = new Map<string, Set<Listener>>();
@@ -23,18 +29,19 @@ const pending = new Map<string, Uint8Array[]>();
 const speakers = new Set<Listener>();
 
 /** At the end of the turn, as late as the gateway's. */
-function publish(channel: string, message: ArrayBuffer): void {
-  if (pending.size === 0 && speakers.size === 0) setImmediate(flush);
+function publish(channel: string, message: ArrayBuffer, envelope: Envelope): void {
+  if (pending.size === 0 && speakers.size === 0) setImmediate(flush, envelope);
   const copy = new Uint8Array(message.slice(0));
   const messages = pending.get(channel);
   if (messages === undefined) pending.set(channel, [copy]);
   else messages.push(copy);
 }
 
-function flush(): void {
+function flush({ head, tail }: Envelope): void {
   for (const [channel, messages] of pending) {
-    const [first] = messages;
-    const frame = messages.length === 1 && first !== undefined ? first : joined(messages);
+    const frame = Buffer.concat(
+      messages.flatMap((one, i) => (i === 0 ? [head, one, tail] : [NEWLINE, head, one, tail])),
+    );
     for (const listener of channels.get(channel) ?? []) listener.send(frame);
   }
   pending.clear();
@@ -44,12 +51,6 @@ function flush(): void {
     data.answers = 0;
   }
   speakers.clear();
-}
-
-function joined(messages: readonly Uint8Array[]): Uint8Array {
-  return Buffer.concat(
-    messages.flatMap((message, i) => (i === 0 ? [message] : [NEWLINE, message])),
-  );
 }
 
 /** False when the message is none to publish. */
@@ -68,7 +69,7 @@ function isPurpose(socket: Listener, message: Uint8Array): boolean {
   return true;
 }
 
-export const system: System = {
+export const joined = (envelope: Envelope): System => ({
   dialect: 'plain',
   start: () =>
     new Promise((resolve, reject) => {
@@ -90,7 +91,7 @@ export const system: System = {
         message(socket, message) {
           if (isPurpose(socket, new Uint8Array(message))) return;
           const data = socket.getUserData();
-          publish(data.target, message);
+          publish(data.target, message, envelope);
           data.answers += 1;
           speakers.add(socket);
         },
@@ -104,4 +105,8 @@ export const system: System = {
         else resolve(us_socket_local_port(listening));
       });
     }),
-};
+});
+
+const NOTHING = new Uint8Array();
+
+export const system = joined({ head: NOTHING, tail: NOTHING });
