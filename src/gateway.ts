@@ -13,6 +13,7 @@ import { systemClock } from './kernel/clock.ts';
 import { Refusal } from './kernel/errors.ts';
 import type { Log } from './kernel/log.ts';
 import { silentLog } from './kernel/log.ts';
+import type { Count } from './kernel/meters.ts';
 import type { Part } from './kernel/part.ts';
 import { closeAll } from './kernel/part.ts';
 import type { Organs, Surroundings } from './organs.ts';
@@ -21,7 +22,7 @@ import { CLOSES } from './protocol/close.ts';
 import { jsonCodec } from './protocol/json.ts';
 import { msgpackCodec } from './protocol/msgpack.ts';
 import { chooseEdge } from './server/choose.ts';
-import type { Edge, EdgeOptions, HttpResponse } from './server/edge.ts';
+import type { CreateEdge, Edge, EdgeOptions, HttpResponse } from './server/edge.ts';
 import type { Codecs } from './server/front.ts';
 import { Front } from './server/front.ts';
 import { scrape } from './server/metrics.ts';
@@ -70,6 +71,7 @@ export class Gateway {
   readonly #surroundings: Surroundings;
   readonly #organs: Organs;
   readonly #routes: readonly Route[];
+  readonly #countRefused: Count;
   readonly #parts: Part[];
   #accepting = true;
   #started: Promise<Address> | null = null;
@@ -80,6 +82,11 @@ export class Gateway {
     this.#surroundings = surroundings;
     this.#organs = buildOrgans(config, surroundings);
     this.#routes = routes;
+    this.#countRefused = this.#organs.meters.counter(
+      'upgrades_refused',
+      'Upgrades refused, by status.',
+      'status',
+    );
     const { operations } = this.#organs;
     this.publish = operations.publish.bind(operations);
     this.broadcast = operations.broadcast.bind(operations);
@@ -94,17 +101,20 @@ export class Gateway {
     this.channels = operations.channels.bind(operations);
     this.info = operations.info.bind(operations);
     this.rpc = operations.rpc.bind(operations);
-    const { wheel, broker, presence, verifier } = this.#organs;
+    const { wheel, sharing, verifier } = this.#organs;
     this.#parts = [
       { name: 'wheel', close: () => Promise.resolve(wheel.close()) },
       { name: 'tokens', close: () => verifier.close() },
-      { name: 'broker', close: () => broker.close() },
-      { name: 'presence', close: () => presence.close() },
+      ...sharing.parts,
     ];
   }
 
-  /** Listens. Idempotent. @throws when a port is taken or the transport cannot be had. */
+  /**
+   * Listens. Idempotent. @throws when a port is taken, the transport cannot be had, or the gateway
+   * was closed; nothing is left open then.
+   */
   start(): Promise<Address> {
+    if (this.#closed !== null) return Promise.reject(new Error('the gateway was closed'));
     this.#started ??= this.#start();
     return this.#started;
   }
@@ -124,28 +134,56 @@ export class Gateway {
   }
 
   async #start(): Promise<Address> {
-    const { host, port, internal, transport } = this.config;
-    const createEdge = await chooseEdge(transport, this.#surroundings.log);
-    const open = async (at: { host: string; port: number }, routes: Route[]): Promise<number> => {
-      const edge = createEdge({ ...at, ...this.#edgeLimits() }, this.#front(routes));
+    const createEdge = await chooseEdge(this.config.transport, this.#surroundings.log);
+    const organs = this.#parts.length;
+    try {
+      return await this.#listen(createEdge);
+    } catch (error) {
+      // One of two ports may be open by now.
+      await this.#closeAll(this.#parts.splice(organs));
+      throw error;
+    }
+  }
+
+  async #listen(createEdge: CreateEdge): Promise<Address> {
+    const { host, port, internal } = this.config;
+    const open = (at: { host: string; port: number }, front: Front): Promise<number> => {
+      const edge = createEdge({ ...at, ...this.#edgeLimits() }, front);
       this.#parts.push(this.#edgePart(edge));
       return edge.listen();
     };
     const publicRoutes = [...this.#publicRoutes(), ...this.#routes];
     if (internal === null) {
-      const bound = await open({ host, port }, [...publicRoutes, ...this.#internalRoutes()]);
+      const routes = [...publicRoutes, ...this.#internalRoutes()];
+      const bound = await open({ host, port }, this.#front(routes, true));
       return { port: bound, internalPort: bound };
     }
-    const internalPort = await open(internal, this.#internalRoutes());
-    return { port: await open({ host, port }, publicRoutes), internalPort };
+    const internalPort = await open(internal, this.#front(this.#internalRoutes(), false));
+    return { port: await open({ host, port }, this.#front(publicRoutes, true)), internalPort };
   }
 
   async #close(): Promise<void> {
     this.#accepting = false;
     await this.#started?.catch(() => undefined);
-    for (const peer of this.#organs.roster.all()) peer.close(CLOSES.shutdown);
+    await this.#closeAll([
+      ...this.#parts,
+      { name: 'clients', close: () => this.#closeClients() },
+      { name: 'turn', close: () => this.#endTurn() },
+    ]);
+  }
+
+  #closeAll(parts: readonly Part[]): Promise<void> {
     const { clock, log } = this.#surroundings;
-    await closeAll(this.#parts, { clock, log, deadlineMs: CLOSE_DEADLINE_MS });
+    return closeAll(parts, { clock, log, deadlineMs: CLOSE_DEADLINE_MS });
+  }
+
+  async #closeClients(): Promise<void> {
+    for (const peer of this.#organs.roster.all()) peer.close(CLOSES.shutdown);
+  }
+
+  /** What was published within this turn still goes to its subscribers. */
+  async #endTurn(): Promise<void> {
+    this.#organs.services.turn.flush();
   }
 
   #edgePart(edge: Edge): Part {
@@ -163,18 +201,20 @@ export class Gateway {
     };
   }
 
-  #front(routes: readonly Route[]): Front {
-    const { services, roster, meters, fault } = this.#organs;
+  /** `connects`: whether clients connect there. */
+  #front(routes: readonly Route[], connects: boolean): Front {
+    const { services, roster, fault } = this.#organs;
     const { limits, origins } = this.config;
     return new Front({
       router: new Router(routes, { failed: (error) => failed(error, fault) }),
+      connects,
       codecs: codecs(limits.jsonDepth),
       origins,
       connectionsMax: limits.connections,
       connections: () => roster.size,
       accepting: () => this.#accepting,
       open: (line) => openSession(services, line),
-      countRefused: meters.counter('upgrades_refused', 'Upgrades refused, by status.', 'status'),
+      countRefused: this.#countRefused,
     });
   }
 
@@ -184,8 +224,11 @@ export class Gateway {
       {
         method: 'GET',
         path: '/ready',
-        handle: () =>
-          this.#accepting ? json(200, { status: 'ready' }) : json(503, { status: 'closing' }),
+        handle: () => {
+          if (!this.#accepting) return json(503, { status: 'closing' });
+          const ready = this.#organs.sharing.isReady();
+          return ready ? json(200, { status: 'ready' }) : json(503, { status: 'no delivery' });
+        },
       },
     ];
   }

@@ -31,14 +31,16 @@ async function main(): Promise<void> {
   const address = await gateway.start();
   log.info({ ...address, file, dev: config.dev }, 'listening');
   process.stdout.write(welcome(config, address));
+  let stopping = false;
   const stop = (signal: string): void => {
+    if (stopping) process.exit(EXIT.impatient);
+    stopping = true;
     log.info({ signal }, 'closing; once more to stop at once');
-    process.once(signal, () => process.exit(EXIT.impatient));
     // Nothing is left then that keeps the process alive: it ends by itself.
     void gateway.close();
   };
-  process.once('SIGTERM', stop);
-  process.once('SIGINT', stop);
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
 }
 
 main().catch((error: unknown) => {

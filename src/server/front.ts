@@ -20,6 +20,8 @@ export type Codecs = ReadonlyMap<string, Codec>;
 
 export interface FrontOptions {
   readonly router: Router;
+  /** False where there are only routes. */
+  readonly connects: boolean;
   readonly codecs: Codecs;
   readonly origins: readonly string[] | 'all';
   readonly connectionsMax: number;
@@ -59,7 +61,7 @@ export class Front implements EdgeHandlers {
   }
 
   http(request: HttpRequest): Promise<HttpResponse> {
-    if (request.path === CONNECTION_PATH) {
+    if (this.#options.connects && request.path === CONNECTION_PATH) {
       return Promise.resolve({
         ...plain(426, 'this is the place for a WebSocket\n'),
         headers: { upgrade: 'websocket' },
@@ -69,7 +71,8 @@ export class Front implements EdgeHandlers {
   }
 
   #refusal(head: RequestHead): HttpResponse | null {
-    const { origins, connectionsMax } = this.#options;
+    const { connects, origins, connectionsMax } = this.#options;
+    if (!connects) return plain(404, 'no client connects here\n');
     if (head.path !== CONNECTION_PATH) return plain(404, `connect to ${CONNECTION_PATH}\n`);
     if (!originAllowed(head.headers, origins)) {
       return plain(403, 'this origin is not allowed; see the option origins\n');
