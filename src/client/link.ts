@@ -26,6 +26,9 @@ interface Pending {
   readonly isCall: boolean;
 }
 
+/** RFC 6455 §7.1.5: what a close without a close frame is told with. */
+const ABNORMAL = 1006;
+
 /** A frame grows over it only by one message: a gateway takes 64 KiB, a character up to 3 bytes. */
 const FRAME_LENGTH_MAX = 16_384;
 
@@ -58,8 +61,10 @@ export class Link {
     });
     socket.addEventListener('message', ({ data }) => this.#receive(data));
     socket.addEventListener('close', ({ code, reason }) => this.#end(code, reason));
-    // A close follows, but `ws` throws what nobody listens to.
-    socket.addEventListener('error', () => undefined);
+    // A close follows; but not in Node 22 when a socket could not be opened.
+    socket.addEventListener('error', () => {
+      if (!this.#isOpen) this.#end(ABNORMAL, 'the socket could not be opened');
+    });
     this.#socket = socket;
     this.#alarm = clock.after(timeoutMs, () => this.end(FAILURES.timeout));
   }
@@ -132,7 +137,7 @@ export class Link {
         this.end(FAILURES.timeout);
         return;
       }
-      if (this.#heardMs < sentMs) this.probe();
+      if (this.#heardMs <= sentMs) this.probe();
       done({ error: FAILURES.timeout });
     });
     this.#pending.set(id, { done, alarm, isCall });

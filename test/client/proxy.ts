@@ -13,8 +13,7 @@ export class Proxy {
   readonly #pairs = new Set<Pair>();
   /** Where connections go; a gateway that is started anew has another port. */
   target: number;
-  #stalled = false;
-  #refusing = false;
+  #way: 'open' | 'stalled' | 'refused' = 'open';
   /** All that were taken. */
   connections = 0;
 
@@ -52,9 +51,8 @@ export class Proxy {
     this.#pairs.clear();
   }
 
-  /** From now on nothing passes, and nothing is closed. New connections are taken and get nowhere. */
+  /** Through the connections that are open nothing passes any more, and nothing is closed. */
   stall(): void {
-    this.#stalled = true;
     for (const { near, far } of this.#pairs) {
       near.pause();
       far.pause();
@@ -63,16 +61,15 @@ export class Proxy {
 
   /** What was held passes. */
   resume(): void {
-    this.#stalled = false;
     for (const { near, far } of this.#pairs) {
       near.resume();
       far.resume();
     }
   }
 
-  /** New connections end at once. */
-  refuse(refusing = true): void {
-    this.#refusing = refusing;
+  /** What becomes of new connections: they get through, or nowhere, or end at once. */
+  next(way: 'open' | 'stalled' | 'refused'): void {
+    this.#way = way;
   }
 
   close(): Promise<void> {
@@ -84,7 +81,7 @@ export class Proxy {
 
   #take(near: Socket): void {
     this.connections += 1;
-    if (this.#refusing) {
+    if (this.#way === 'refused') {
       near.resetAndDestroy();
       return;
     }
@@ -102,7 +99,7 @@ export class Proxy {
         to.destroy();
         this.#pairs.delete(pair);
       });
-      if (this.#stalled) from.pause();
+      if (this.#way === 'stalled') from.pause();
     }
   }
 }

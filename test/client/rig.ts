@@ -27,7 +27,7 @@ const KEPT: NamespaceInput = {
 /**
  * - `kept`: all it takes to recover. `short`: only three publications. `latest`: only the last one.
  * - `plain`: no history. `told`: no recovery, but gaps are told of.
- * - `mine`: wants a token. `closed`: nobody may do anything. `asked`: the backend is asked.
+ * - `mine`: wants a token. `closed`: nobody may do anything. `asked`: the backend is asked, if it has a hook.
  */
 const NAMESPACES: Readonly<Record<string, NamespaceInput>> = {
   kept: KEPT,
@@ -37,12 +37,13 @@ const NAMESPACES: Readonly<Record<string, NamespaceInput>> = {
   told: { ...KEPT, recovery: false, positioned: true },
   mine: { ...KEPT, subscribe: 'nobody' },
   closed: {},
-  asked: { ...KEPT, hooks: { subscribe: true, publish: true } },
 };
 
 export function start(options: GatewayOptions = {}): Promise<Running> {
+  const subscribe = options.hooks?.subscribe !== undefined;
+  const publish = options.hooks?.publish !== undefined;
   return startGateway({
-    namespaces: NAMESPACES,
+    namespaces: { ...NAMESPACES, asked: { ...KEPT, hooks: { subscribe, publish } } },
     tokens: { hmacSecret: SECRET },
     limits: { framesPerSecond: 0, commandsPerSecond: 0 },
     ...options,
@@ -59,13 +60,18 @@ export function client(url: string, options: ClientOptions = {}): Client {
 /** The WebSocket of `ws`, as a program on Node 20 would pass it. */
 export { WebSocket };
 
+/** At least so long. */
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
+}
+
 /** Looks again and again; fails after ten seconds, and says what it waited for. */
 export async function until(what: string, holds: () => boolean): Promise<void> {
   const end = performance.now() + 10_000;
   while (!holds()) {
     if (performance.now() > end) throw new Error(`waited in vain: ${what}`);
-    await new Promise((resolve) => {
-      setTimeout(resolve, 2);
-    });
+    await pause(2);
   }
 }
