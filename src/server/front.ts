@@ -49,7 +49,8 @@ export class Front implements EdgeHandlers {
     if (refusal !== null) return this.#refuse(refusal);
     if (codec === undefined || (protocol === '' && offered.length > 0)) {
       const known = [...this.#options.codecs.keys()].filter((name) => name !== '').join(', ');
-      return this.#refuse(plain(400, `no known subprotocol was offered; there are ${known}\n`));
+      const words = `no subprotocol ${offered.join(' or ')} here; there are ${known}\n`;
+      return this.#refuse(plain(400, words));
     }
     const { headers, remoteAddress } = head;
     const origin = { headers, remoteAddress };
