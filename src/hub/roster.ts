@@ -31,7 +31,8 @@ export class Roster {
   /** Everyone, also who has not connected yet. */
   readonly #all = new Set<Peer>();
   readonly #clients = new Map<string, Peer>();
-  readonly #users = new Map<string, Set<Peer>>();
+  /** A set only for a user with several connections: most have one, and a set of one weighs 200 bytes. */
+  readonly #users = new Map<string, Peer | Set<Peer>>();
 
   get size(): number {
     return this.#all.size;
@@ -52,16 +53,18 @@ export class Roster {
   connected(peer: Peer): void {
     this.#clients.set(peer.client, peer);
     if (peer.user === '') return;
-    const sessions = this.#users.get(peer.user);
-    if (sessions === undefined) this.#users.set(peer.user, new Set([peer]));
-    else sessions.add(peer);
+    const known = this.#users.get(peer.user);
+    if (known === undefined) this.#users.set(peer.user, peer);
+    else if (known instanceof Set) known.add(peer);
+    else if (known !== peer) this.#users.set(peer.user, new Set([known, peer]));
   }
 
   closed(peer: Peer): void {
     this.#all.delete(peer);
     if (this.#clients.get(peer.client) === peer) this.#clients.delete(peer.client);
-    const sessions = this.#users.get(peer.user);
-    if (sessions?.delete(peer) === true && sessions.size === 0) {
+    const known = this.#users.get(peer.user);
+    if (known === peer) this.#users.delete(peer.user);
+    else if (known instanceof Set && known.delete(peer) && known.size === 0) {
       this.#users.delete(peer.user);
     }
   }
@@ -72,10 +75,12 @@ export class Roster {
 
   /** A copy: what is done to the sessions may change who is connected. */
   ofUser(user: string): readonly Peer[] {
-    return [...(this.#users.get(user) ?? [])];
+    const known = this.#users.get(user);
+    if (known === undefined) return [];
+    return known instanceof Set ? [...known] : [known];
   }
 
   connectionsOf(user: string): number {
-    return this.#users.get(user)?.size ?? 0;
+    return this.ofUser(user).length;
   }
 }

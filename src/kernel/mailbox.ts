@@ -50,17 +50,21 @@ export class Run {
   }
 }
 
-export interface MailboxOptions<T> {
+/** Part of the limits of a gateway, which all its mailboxes share. */
+export interface MailboxBounds {
   /** Items that may wait or run at once. */
-  readonly messagesMax: number;
+  readonly mailboxMessages: number;
   /** Bytes that those may have together. */
-  readonly bytesMax: number;
+  readonly mailboxBytes: number;
+}
+
+export interface MailboxOwner<T> {
   /**
    * Carries out one item. It must neither throw nor reject: its owner is the one place that
    * catches. What it returns at once, without a promise, leaves nothing behind here. It may call
    * the mailbox: until it returns, or its promise resolves, its own item counts as running.
    */
-  readonly handle: (item: T, run: Run) => Maybe<void>;
+  handle(item: T, run: Run): Maybe<void>;
 }
 
 interface Entry<T> {
@@ -89,7 +93,8 @@ let spare: Run | null = null;
  * An item is held while a barrier runs, or while another is held before it.
  */
 export class Mailbox<T> {
-  readonly #options: MailboxOptions<T>;
+  readonly #owner: MailboxOwner<T>;
+  readonly #bounds: MailboxBounds;
   #messages = 0;
   #bytes = 0;
   #closed = false;
@@ -103,8 +108,9 @@ export class Mailbox<T> {
   /** What waits for a barrier, in order: the first is that barrier, unless it runs. */
   #held: Entry<T>[] | null = null;
 
-  constructor(options: MailboxOptions<T>) {
-    this.#options = options;
+  constructor(owner: MailboxOwner<T>, bounds: MailboxBounds) {
+    this.#owner = owner;
+    this.#bounds = bounds;
   }
 
   /** Items that wait or run. */
@@ -118,8 +124,8 @@ export class Mailbox<T> {
    */
   offer(item: T, lane: Lane, bytes: number): boolean {
     if (this.#closed) return true;
-    if (this.#messages >= this.#options.messagesMax) return false;
-    if (this.#bytes + bytes > this.#options.bytesMax) return false;
+    if (this.#messages >= this.#bounds.mailboxMessages) return false;
+    if (this.#bytes + bytes > this.#bounds.mailboxBytes) return false;
     this.#settleIn();
     this.#count(1, bytes);
     const entry = { item, lane, bytes, run: null };
@@ -138,19 +144,21 @@ export class Mailbox<T> {
    * only waited for a barrier that is taken back is started.
    */
   withdraw(lane: Lane, matches: (item: T) => boolean): T[] {
-    this.#settleIn();
-    const withdrawn: T[] = [];
-    const stays = (entry: Entry<T>): boolean => {
-      if (entry.lane.name !== lane.name || !matches(entry.item)) return true;
-      withdrawn.push(entry.item);
-      this.#count(-1, -entry.bytes);
-      return false;
-    };
-    const traffic = this.#lanes?.get(lane.name);
-    if (traffic !== undefined) traffic.waiting = traffic.waiting.filter(stays);
-    if (this.#held !== null) this.#held = this.#held.filter(stays);
+    const withdrawn = this.recall(lane, matches);
+    if (this.#held !== null) this.#held = this.#without(this.#held, { lane, matches }, withdrawn);
     this.#release();
     return withdrawn;
+  }
+
+  /** The same for an item that is being handled: what is held came after it, and is left alone. */
+  recall(lane: Lane, matches: (item: T) => boolean): T[] {
+    this.#settleIn();
+    const recalled: T[] = [];
+    const traffic = this.#lanes?.get(lane.name);
+    if (traffic !== undefined) {
+      traffic.waiting = this.#without(traffic.waiting, { lane, matches }, recalled);
+    }
+    return recalled;
   }
 
   /** Aborts the items that run on `lane` and match. They still end by themselves. */
@@ -193,7 +201,7 @@ export class Mailbox<T> {
     spare = null;
     entry.run = run;
     this.#starting = entry;
-    const outcome = this.#options.handle(entry.item, run);
+    const outcome = this.#owner.handle(entry.item, run);
     if (outcome instanceof Promise) {
       this.#settleIn();
       void outcome.then(() => this.#end(entry));
@@ -215,6 +223,20 @@ export class Mailbox<T> {
     } else {
       traffic.running.add(entry);
     }
+  }
+
+  /** The entries that do not match; the items of the others are added to `taken`. */
+  #without(
+    entries: readonly Entry<T>[],
+    { lane, matches }: { readonly lane: Lane; readonly matches: (item: T) => boolean },
+    taken: T[],
+  ): Entry<T>[] {
+    return entries.filter((entry) => {
+      if (entry.lane.name !== lane.name || !matches(entry.item)) return true;
+      taken.push(entry.item);
+      this.#count(-1, -entry.bytes);
+      return false;
+    });
   }
 
   #end(entry: Entry<T>): void {

@@ -1,7 +1,7 @@
 /** What comes in on one connection: from bytes to commands that are carried out in their order. */
 import { Bucket } from '../kernel/bucket.ts';
 import { Refusal } from '../kernel/errors.ts';
-import type { Lane, Run } from '../kernel/mailbox.ts';
+import type { Lane, MailboxOwner, Run } from '../kernel/mailbox.ts';
 import { Mailbox } from '../kernel/mailbox.ts';
 import type { Maybe } from '../kernel/maybe.ts';
 import { Disconnection } from '../protocol/close.ts';
@@ -28,7 +28,7 @@ export interface IntakeOwner {
   close(why: CloseKind | Close): void;
 }
 
-export class Intake {
+export class Intake implements MailboxOwner<Command> {
   readonly #session: IntakeOwner;
   readonly #mailbox: Mailbox<Command>;
   /** Made with the first message, and only where there is a rate to keep. */
@@ -36,13 +36,8 @@ export class Intake {
   #commands: Bucket | null = null;
 
   constructor(session: IntakeOwner) {
-    const { limits } = session.services;
     this.#session = session;
-    this.#mailbox = new Mailbox({
-      messagesMax: limits.mailboxMessages,
-      bytesMax: limits.mailboxBytes,
-      handle: (command, running) => this.#handle(command, running),
-    });
+    this.#mailbox = new Mailbox(this, session.services.limits);
   }
 
   receive(frame: Uint8Array): void {
@@ -62,15 +57,39 @@ export class Intake {
     }
   }
 
-  /** Takes back what waits on a lane and aborts what runs there, as far as it matches. */
+  /**
+   * For a command that is carried out: takes back what came before it and waits on a lane, and
+   * aborts what runs there, as far as it matches.
+   */
   withdraw(lane: Lane, matches: (command: Command) => boolean): readonly Command[] {
     this.#mailbox.abort(lane, matches);
-    return this.#mailbox.withdraw(lane, matches);
+    return this.#mailbox.recall(lane, matches);
   }
 
   /** What waits is dropped, what runs is aborted. */
   close(): void {
     this.#mailbox.close();
+  }
+
+  /** Called by the mailbox. */
+  handle(command: Command, running: Run): Maybe<void> {
+    this.#session.services.counts.commands(command.type);
+    try {
+      const reply = this.#session.run(command, running);
+      if (!(reply instanceof Promise)) {
+        if (reply !== null) this.#session.tell(reply);
+        return undefined;
+      }
+      return reply.then(
+        (late) => {
+          if (late !== null) this.#session.tell(late);
+        },
+        (error: unknown) => this.#fail(command, error, running),
+      );
+    } catch (error) {
+      this.#fail(command, error, running);
+      return undefined;
+    }
   }
 
   #mayTakeFrame(): boolean {
@@ -111,26 +130,6 @@ export class Intake {
       !this.#mailbox.offer(command, laneOf(command, services.limits.rpcConcurrency), command.bytes)
     ) {
       session.close('tooManyRequests');
-    }
-  }
-
-  #handle(command: Command, running: Run): Maybe<void> {
-    this.#session.services.counts.commands(command.type);
-    try {
-      const reply = this.#session.run(command, running);
-      if (!(reply instanceof Promise)) {
-        if (reply !== null) this.#session.tell(reply);
-        return undefined;
-      }
-      return reply.then(
-        (late) => {
-          if (late !== null) this.#session.tell(late);
-        },
-        (error: unknown) => this.#fail(command, error, running),
-      );
-    } catch (error) {
-      this.#fail(command, error, running);
-      return undefined;
     }
   }
 

@@ -45,7 +45,24 @@ export interface Grant extends SubscriptionOptions {
 
 export const PLAIN_GRANT: Grant = { byToken: false, expireAtMs: null };
 
+/**
+ * Most subscriptions are allowed by a rule alone, and then the same wishes make the same terms: all
+ * such subscriptions of a namespace share them.
+ */
+const plainTerms = new WeakMap<Rules, Map<string, Terms>>();
+
 export function clientTerms(rules: Rules, wishes: Wishes, grant: Grant): Terms {
+  if (grant !== PLAIN_GRANT) return newClientTerms(rules, wishes, grant);
+  const shared = plainTerms.get(rules) ?? new Map<string, Terms>();
+  plainTerms.set(rules, shared);
+  const { positioned, recoverable, joinLeave, delta } = wishes;
+  const key = `${positioned} ${recoverable} ${joinLeave} ${delta === DELTA_FORMAT}`;
+  const terms = shared.get(key) ?? newClientTerms(rules, wishes, grant);
+  shared.set(key, terms);
+  return terms;
+}
+
+function newClientTerms(rules: Rules, wishes: Wishes, grant: Grant): Terms {
   const override = grant.override ?? {};
   const common = commonTerms(rules, grant, override);
   return {

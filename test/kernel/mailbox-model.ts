@@ -56,11 +56,10 @@ export class Desk {
   constructor(messagesMax: number, bytesMax: number) {
     this.#messagesMax = messagesMax;
     this.#bytesMax = bytesMax;
-    this.mailbox = new Mailbox({
-      messagesMax,
-      bytesMax,
-      handle: (job, run) => this.#handle(job, run),
-    });
+    this.mailbox = new Mailbox(
+      { handle: (job, run) => this.#handle(job, run) },
+      { mailboxMessages: messagesMax, mailboxBytes: bytesMax },
+    );
   }
 
   get closed(): boolean {

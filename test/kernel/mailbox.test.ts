@@ -12,7 +12,7 @@ const CHAT: Lane = { name: 'chat', width: 1 };
 const RPC: Lane = { name: 'rpc', width: 3 };
 
 /** A mailbox of names. An item whose name begins with a lower-case letter waits for `end`. */
-function office(bounds = { messagesMax: 100, bytesMax: 1000 }): {
+function office(bounds = { mailboxMessages: 100, mailboxBytes: 1000 }): {
   mailbox: Mailbox<string>;
   told: string[];
   runs: Map<string, Run>;
@@ -36,7 +36,7 @@ function office(bounds = { messagesMax: 100, bytesMax: 1000 }): {
     for (const item of items) ends.get(item)?.();
     await setImmediate();
   };
-  return { mailbox: new Mailbox({ ...bounds, handle }), told, runs, during, end };
+  return { mailbox: new Mailbox({ handle }, bounds), told, runs, during, end };
 }
 
 const all = (): boolean => true;
@@ -162,7 +162,7 @@ describe('a barrier', () => {
 
 describe('bounds', () => {
   test('only so many items may wait or run', async () => {
-    const { mailbox, end } = office({ messagesMax: 2, bytesMax: 1000 });
+    const { mailbox, end } = office({ mailboxMessages: 2, mailboxBytes: 1000 });
     expect(mailbox.offer('a', NEWS, 1)).toBe(true);
     expect(mailbox.offer('b', NEWS, 1)).toBe(true);
     expect(mailbox.offer('C', NEWS, 1)).toBe(false);
@@ -173,7 +173,7 @@ describe('bounds', () => {
   });
 
   test('only so many bytes may wait or run', async () => {
-    const { mailbox, end } = office({ messagesMax: 100, bytesMax: 10 });
+    const { mailbox, end } = office({ mailboxMessages: 100, mailboxBytes: 10 });
     expect(mailbox.offer('a', NEWS, 6)).toBe(true);
     expect(mailbox.offer('B', NEWS, 5)).toBe(false);
     expect(mailbox.offer('B', NEWS, 4)).toBe(true);
@@ -183,7 +183,7 @@ describe('bounds', () => {
   });
 
   test('an item counts while its handler is called, whatever lets it in', async () => {
-    const { mailbox, told, during, end } = office({ messagesMax: 3, bytesMax: 1000 });
+    const { mailbox, told, during, end } = office({ mailboxMessages: 3, mailboxBytes: 1000 });
     const taken: boolean[] = [];
     during.set('x', () => {
       for (const item of ['y', 'z']) taken.push(mailbox.offer(item, CHAT, 1));
@@ -374,14 +374,11 @@ describe('a handler that offers', () => {
   test('to its own lane again and again needs no deeper stack', () => {
     let left = 100_000;
     let refused = 0;
-    const mailbox: Mailbox<number> = new Mailbox({
-      messagesMax: 2,
-      bytesMax: 2,
-      handle: (item) => {
-        left -= 1;
-        if (left > 0 && !mailbox.offer(item, NEWS, 1)) refused += 1;
-      },
-    });
+    const handle = (item: number): void => {
+      left -= 1;
+      if (left > 0 && !mailbox.offer(item, NEWS, 1)) refused += 1;
+    };
+    const mailbox = new Mailbox({ handle }, { mailboxMessages: 2, mailboxBytes: 2 });
     mailbox.offer(0, NEWS, 1);
     expect({ left, refused, size: mailbox.size }).toEqual({ left: 0, refused: 0, size: 0 });
   });
@@ -394,8 +391,8 @@ describe('what does not wait', () => {
       runs.push(run);
       if (item === 'listens') run.signal.throwIfAborted();
     };
-    const one = new Mailbox({ messagesMax: 1, bytesMax: 1, handle });
-    const two = new Mailbox({ messagesMax: 1, bytesMax: 1, handle });
+    const one = new Mailbox({ handle }, { mailboxMessages: 1, mailboxBytes: 1 });
+    const two = new Mailbox({ handle }, { mailboxMessages: 1, mailboxBytes: 1 });
     one.offer('', NEWS, 1);
     one.offer('', CHAT, 1);
     two.offer('', NEWS, 1);
@@ -472,8 +469,8 @@ const step = fc.oneof(
 );
 const steps = fc.array(step, { minLength: 1, maxLength: 40 });
 const bounds = fc.record({
-  messagesMax: fc.integer({ min: 1, max: 14 }),
-  bytesMax: fc.integer({ min: 5, max: 60 }),
+  mailboxMessages: fc.integer({ min: 1, max: 14 }),
+  mailboxBytes: fc.integer({ min: 5, max: 60 }),
 });
 
 async function carryOut(desk: Desk, script: readonly (Act | readonly number[])[]): Promise<void> {
@@ -498,13 +495,13 @@ describe('whatever comes and however long it takes', () => {
   test('order, width, barriers, bounds, withdrawals and aborts are kept', async () => {
     await fc.assert(
       fc.asyncProperty(bounds, steps, fc.nat(20), async (limits, script, pick) => {
-        const desk = new Desk(limits.messagesMax, limits.bytesMax);
+        const desk = new Desk(limits.mailboxMessages, limits.mailboxBytes);
         await carryOut(desk, script);
         await carryThrough(desk, pick);
         expect(desk.mailbox.size).toBe(0);
         // It is as good as new: all of its room is there, and no lane is in use.
         for (const lane of [NEWS, CHAT, RPC, URGENT, BARRIER]) {
-          for (const bytes of [limits.bytesMax, limits.bytesMax + 1]) {
+          for (const bytes of [limits.mailboxBytes, limits.mailboxBytes + 1]) {
             const plan = {
               flag: true,
               waits: false,
@@ -536,7 +533,7 @@ describe('whatever comes and however long it takes', () => {
       });
     await fc.assert(
       fc.asyncProperty(bounds, closing, fc.nat(20), async (limits, script, pick) => {
-        const desk = new Desk(limits.messagesMax, limits.bytesMax);
+        const desk = new Desk(limits.mailboxMessages, limits.mailboxBytes);
         await carryOut(desk, script);
         await carryThrough(desk, pick);
         expect(desk.mailbox.size).toBe(0);
