@@ -1,13 +1,12 @@
 /** What a gateway is made of: every organ, built from the configuration and joined to the others. */
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Api } from './api/api.ts';
 import { createApi } from './api/api.ts';
 import { Operations } from './api/operations.ts';
 import type { TokenVerifier } from './auth/jwt.ts';
 import { createTokenVerifier } from './auth/jwt.ts';
-import type { Broker, BrokerListener } from './broker/broker.ts';
-import { MemoryBroker } from './broker/memory.ts';
+import type { Broker } from './broker/broker.ts';
 import type { ChannelName } from './channel/name.ts';
 import { namespaceOf } from './channel/name.ts';
 import type { Rules } from './channel/rules.ts';
@@ -24,9 +23,9 @@ import { ThrottledLog } from './kernel/log.ts';
 import { Meters } from './kernel/meters.ts';
 import { Turn } from './kernel/turn.ts';
 import { Wheel } from './kernel/wheel.ts';
-import { MemoryPresence } from './presence/memory.ts';
-import type { Presence } from './presence/presence.ts';
 import type { Services, SessionCounts, SessionSettings } from './session/services.ts';
+import type { Sharing } from './sharing.ts';
+import { share } from './sharing.ts';
 
 /** What a gateway is given besides its configuration; all of it can be replaced in a test. */
 export interface Surroundings {
@@ -40,8 +39,7 @@ export interface Surroundings {
 
 export interface Organs {
   readonly hub: Hub;
-  readonly broker: Broker;
-  readonly presence: Presence;
+  readonly sharing: Sharing;
   readonly roster: Roster;
   readonly verifier: TokenVerifier;
   readonly meters: Meters;
@@ -52,20 +50,28 @@ export interface Organs {
   readonly fault: (where: string, error: unknown) => void;
 }
 
-/** 8 characters from 48 random bits: two lives of a stream never share one. */
-const EPOCH_BYTES = 6;
-
 export function buildOrgans(config: Config, surroundings: Surroundings): Organs {
   const frame = buildFrame(surroundings);
   const { meters, wheel, fault } = frame;
   const rulesOf = (channel: ChannelName): Rules | null =>
     config.namespaces.get(namespaceOf(channel)) ?? null;
-  const broker = buildBroker(config, surroundings, frame, {
-    published: (channel, publication, epoch) => hub.receive(channel, publication, epoch),
-    noticed: (type, channel, info) => hub.notify(type, channel, info),
+  const { clock, random, version } = surroundings;
+  const uid = randomUUID();
+  const sharing = share({
+    ...frame,
+    config,
+    uid,
+    clock,
+    random,
+    rulesOf,
+    listener: {
+      published: (channel, publication, epoch) => hub.receive(channel, publication, epoch),
+      noticed: (type, channel, info) => hub.notify(type, channel, info),
+    },
+    check: (channel, top) => hub.check(channel, top),
   });
+  const { broker, presence } = sharing;
   const hub = buildHub(config, frame, sourceOf(broker, rulesOf));
-  const presence = new MemoryPresence();
   const roster = new Roster();
   const verifier = buildVerifier(config, surroundings, frame);
   const services: Services = {
@@ -78,24 +84,22 @@ export function buildOrgans(config: Config, surroundings: Surroundings): Organs 
     rulesOf,
     hooks: surroundings.hooks,
     limits: config.limits,
-    clock: surroundings.clock,
-    settings: settingsOf(config, surroundings.version),
+    clock,
+    settings: settingsOf(config, version),
     counts: sessionCounts(meters),
     newClientId: () => randomUUID(),
-    random: surroundings.random,
+    random,
   };
   addGauges(meters, { roster, hub });
-  const { clock, version } = surroundings;
   const operations = new Operations({
     ...services,
-    node: { uid: randomUUID(), name: hostname(), version },
+    node: { uid, name: hostname(), version },
     startedAtMs: clock.now(),
   });
   const api = createApi(operations, { limits: config.limits, version, fault });
   return {
     hub,
-    broker,
-    presence,
+    sharing,
     roster,
     verifier,
     meters,
@@ -129,23 +133,6 @@ function buildFrame({ clock, log }: Surroundings): Frame {
       log.error({ where, error }, 'internal error');
     },
   };
-}
-
-function buildBroker(
-  { limits }: Config,
-  { clock }: Surroundings,
-  { wheel, meters }: Frame,
-  listener: BrokerListener,
-): Broker {
-  return new MemoryBroker({
-    listener,
-    clock,
-    wheel,
-    streamsMax: limits.streams,
-    idempotencyKeysMax: limits.idempotencyKeys,
-    newEpoch: () => randomBytes(EPOCH_BYTES).toString('base64url'),
-    countForgottenKey: meters.counter('idempotency_keys_forgotten', 'Forgotten before their time.'),
-  });
 }
 
 function sourceOf(broker: Broker, rulesOf: (channel: ChannelName) => Rules | null): Source {

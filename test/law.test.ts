@@ -9,7 +9,7 @@ const RANKS = [
   ['protocol', 'channel', 'redis'],
   ['hub', 'broker', 'presence', 'auth', 'hooks', 'cache', 'tasks', 'archive'],
   ['session', 'api', 'pusher', 'console'],
-  ['server', 'client', 'cli', 'config'],
+  ['server', 'client', 'cli', 'config', 'demo'],
 ];
 
 /**
@@ -18,14 +18,15 @@ const RANKS = [
  */
 const SEES: Readonly<Record<string, readonly string[]>> = {
   client: ['kernel', 'protocol'],
+  demo: ['kernel', 'protocol', 'client'],
   config: ['kernel', 'channel', 'version.ts'],
 };
 
 /** No `node:` there: they are tested with bytes and a clock, and could run anywhere. */
-const PURE = new Set(['kernel', 'protocol', 'channel', 'hub', 'session', 'client']);
+const PURE = new Set(['kernel', 'protocol', 'channel', 'hub', 'session', 'client', 'demo']);
 
 /** They also run in browsers, so there is no `Buffer` either. */
-const PORTABLE = new Set(['protocol', 'client']);
+const PORTABLE = new Set(['protocol', 'client', 'demo']);
 
 /** The files directly in src/. */
 const ROOT = '.';
@@ -34,6 +35,7 @@ const ROOT = '.';
 const HOMES: Readonly<Record<string, readonly string[]>> = {
   ajv: ['channel'],
   'fossil-delta': ['channel'],
+  ioredis: ['redis'],
   jose: ['auth'],
   pino: ['main.ts'],
   'prom-client': ['server'],

@@ -7,6 +7,12 @@ import type { Maybe } from '../kernel/maybe.ts';
 /** How long an idempotency key is remembered. */
 export const IDEMPOTENCY_TTL_MS = 300_000;
 
+/**
+ * How much longer than its publications a stream's epoch and top are remembered, so that a
+ * subscriber of a quiet channel does not lose its place.
+ */
+export const STREAM_OUTLIVES_MS = 24 * 3_600_000;
+
 export interface HistoryRules {
   /** At least 1. */
   readonly size: number;

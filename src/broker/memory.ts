@@ -15,7 +15,7 @@ import type {
   Published,
   PublishOptions,
 } from './broker.ts';
-import { IDEMPOTENCY_TTL_MS } from './broker.ts';
+import { IDEMPOTENCY_TTL_MS, STREAM_OUTLIVES_MS } from './broker.ts';
 import { Stream } from './stream.ts';
 
 export interface MemoryBrokerOptions {
@@ -29,12 +29,6 @@ export interface MemoryBrokerOptions {
   /** An idempotency key was forgotten before its time. */
   readonly countForgottenKey: Count;
 }
-
-/**
- * How much longer than its publications a stream's epoch and top are remembered, so that a
- * subscriber of a quiet channel does not lose its place.
- */
-const STREAM_OUTLIVES_MS = 24 * 3_600_000;
 
 const LISTENED_RECHECK_MS = 60_000;
 

@@ -11,6 +11,11 @@ export interface Position {
 export interface Page {
   readonly publications: readonly Publication[];
   readonly top: Position;
+  /**
+   * Another life of the stream that this one goes on from: who was there, and not beyond the offset,
+   * misses nothing. So it is where a server of streams was started again or replaced.
+   */
+  readonly former?: Position | null;
 }
 
 /** How a publication relates to the last one that was delivered. */
@@ -27,15 +32,20 @@ export function stepOf(position: Position, offset: number, epoch: string): Step 
  * `since` misses nothing. Never partly: one missing publication and the answer is no.
  */
 export function continues(page: Page, since: Position): boolean {
-  // An empty epoch accepts any: the reader has seen nothing of this stream yet.
-  if (since.epoch !== '' && since.epoch !== page.top.epoch) return false;
-  if (since.offset > page.top.offset) return false;
+  if (!leadsTo(page, since) || since.offset > page.top.offset) return false;
   let expected = since.offset + 1;
   for (const publication of page.publications) {
     if (publication.offset !== expected) return false;
     expected += 1;
   }
   return expected === page.top.offset + 1;
+}
+
+/** Whether a place is one of the life of the stream that was read, or of one it goes on from. */
+export function leadsTo({ top, former = null }: Page, { offset, epoch }: Position): boolean {
+  // An empty epoch accepts any: the reader has seen nothing of this stream yet.
+  if (epoch === '' || epoch === top.epoch) return true;
+  return epoch === former?.epoch && offset <= former.offset;
 }
 
 /** What a history read may ask for. `since` and `latest` come with the top of the same moment. */
@@ -65,11 +75,11 @@ export function latestSince(
   tail: readonly Publication[],
   here: Position,
 ): readonly Publication[] | null {
+  // It has the latest, whether the history still has it or not.
+  if (since.epoch === here.epoch && since.offset === here.offset) return [];
   if (page.top.epoch !== here.epoch) return null;
-  const all = extend(page.publications, page.top.offset, tail, here);
-  const latest = all?.at(-1);
-  if (latest?.offset !== here.offset) return null;
-  return since.epoch === here.epoch && since.offset === here.offset ? [] : [latest];
+  const latest = extend(page.publications, page.top.offset, tail, here)?.at(-1);
+  return latest?.offset === here.offset ? [latest] : null;
 }
 
 function extend(

@@ -34,6 +34,8 @@ export interface Config {
   readonly anonymous: boolean;
   readonly tokens: TokensConfig;
   readonly api: { readonly keys: readonly string[] };
+  /** What gateways share; null: this one is alone. */
+  readonly redis: RedisConfig | null;
   readonly pingIntervalMs: number;
   /** Always less than `pingIntervalMs`. */
   readonly pingTimeoutMs: number;
@@ -44,6 +46,11 @@ export interface Config {
   readonly limits: Limits;
   /** By name; `default` is always there. */
   readonly namespaces: ReadonlyMap<string, Rules>;
+}
+
+export interface RedisConfig {
+  readonly url: string;
+  readonly prefix: string;
 }
 
 /** What is undefined is not set. The public keys are PEM. */
@@ -114,6 +121,7 @@ function build(givens: Givens, backend: Backend, problems: string[]): Config {
     anonymous: values.read(OPTIONS.anonymous),
     tokens: tokensOf(values),
     api: { keys: values.read(OPTIONS.apiKeys) },
+    redis: redisOf(values),
     ...pingOf(values),
     connectionGraceMs: values.read(OPTIONS.connectionGrace),
     subscriptionGraceMs: values.read(OPTIONS.subscriptionGrace),
@@ -193,6 +201,12 @@ function tokensOf(values: Values): TokensConfig {
   return tokens;
 }
 
+function redisOf(values: Values): RedisConfig | null {
+  const url = values.read(OPTIONS.redisUrl);
+  const prefix = values.read(OPTIONS.redisPrefix);
+  return url === undefined ? null : { url, prefix };
+}
+
 type Ping = Pick<Config, 'pingIntervalMs' | 'pingTimeoutMs'>;
 
 function pingOf(values: Values): Ping {
@@ -250,7 +264,7 @@ function hidden(secret: string | undefined): string | undefined {
 
 /** The configuration for a log or a page, without its secrets. */
 export function redacted(config: Config): Readonly<Record<string, unknown>> {
-  const { tokens, api, namespaces } = config;
+  const { tokens, api, redis, namespaces } = config;
   return {
     ...config,
     tokens: {
@@ -259,6 +273,7 @@ export function redacted(config: Config): Readonly<Record<string, unknown>> {
       hmacPreviousSecret: hidden(tokens.hmacPreviousSecret),
     },
     api: { keys: api.keys.map(hidden) },
+    redis: redis === null ? null : { ...redis, url: hidden(redis.url) },
     namespaces: Object.fromEntries(
       [...namespaces].map(([name, rules]) => [
         name,

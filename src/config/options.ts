@@ -4,6 +4,7 @@ import { ACCESS, RECOVERY, SLOW_CONSUMER } from '../channel/rules.ts';
 import { LIMITS, LIMIT_NAMES } from '../kernel/limits.ts';
 import type { Limit, LimitName } from '../kernel/limits.ts';
 import { apiKey, hmacSecret, publicKey } from './keys.ts';
+import { redisUrl } from './redis-url.ts';
 import {
   boolean,
   dataSchema,
@@ -199,6 +200,15 @@ export const OPTIONS = {
   userIdClaim: option('tokens.userIdClaim', text(), {
     default: 'sub',
     means: 'the claim that is the user id',
+  }),
+  redisUrl: optional(
+    'redis.url',
+    redisUrl,
+    'the Redis that gateways share; unless it is set, a gateway is alone',
+  ),
+  redisPrefix: option('redis.prefix', text('a string without spaces or braces', /^[^\s{}]+$/), {
+    default: 'sluice',
+    means: 'what all keys and channels in Redis begin with',
   }),
   apiKeys: option('api.keys', list(apiKey), {
     default: [],

@@ -220,6 +220,8 @@ export class Feed implements Deferred {
         this.#offset = publication.offset;
         this.#accept(publication);
       }
+      // Another life of the stream may go on from the one that the feed was in.
+      this.#moveTo(page.top);
     });
     if (!(healed instanceof Promise)) return;
     healed.catch((error: unknown) => this.#context.failed(this.channel, error));

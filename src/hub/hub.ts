@@ -1,7 +1,7 @@
 /** Who listens on this gateway: one feed for each channel that somebody here is subscribed to. */
 import type { ChannelName } from '../channel/name.ts';
 import type { ClientInfo, Publication } from '../channel/publication.ts';
-import type { Page, Query } from '../channel/recovery.ts';
+import type { Page, Position, Query } from '../channel/recovery.ts';
 import type { Maybe } from '../kernel/maybe.ts';
 import { chain } from '../kernel/maybe.ts';
 import type { Turn } from '../kernel/turn.ts';
@@ -77,6 +77,14 @@ export class Hub {
 
   notify(type: 'join' | 'leave', channel: ChannelName, info: ClientInfo): void {
     this.#feeds.get(channel)?.notify({ type, channel, info });
+  }
+
+  /**
+   * Compares the feed of a channel with the stream's top as it is now, and heals what it missed.
+   * For whoever learns that the bus may have lost something, or that a channel is quiet.
+   */
+  check(channel: ChannelName, top: Position): void {
+    this.#feeds.get(channel)?.check(top);
   }
 
   #start(channel: ChannelName, tracked: boolean): Feed {

@@ -133,6 +133,7 @@ describe('the table of options', () => {
         issuer: null,
         userIdClaim: null,
       },
+      redis: { url: null, prefix: null },
       api: { keys: null },
       ping: { interval: null, timeout: null },
       expiry: { connectionGrace: null, subscriptionGrace: null },

@@ -22,6 +22,7 @@ describe('a secret is never told', () => {
       'tokens.ecdsaPublicKey',
       'tokens.eddsaPublicKey',
       'tokens.jwksUrl',
+      'redis.url',
       'api.keys',
     ]);
   });

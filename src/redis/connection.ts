@@ -1,0 +1,97 @@
+/** One connection to a server of Redis: how it is made, kept and given up. The parts stand on it. */
+import { Redis } from 'ioredis';
+import type { CommonRedisOptions, StandaloneConnectionOptions } from 'ioredis';
+import type { ThrottledLog } from '../kernel/log.ts';
+import type { Target } from './target.ts';
+
+/** Redis is away when it has not answered for so long; whoever waits is told. */
+export const ANSWER_MS = 1000;
+
+const RETRY_MS_MIN = 50;
+const RETRY_MS_MAX = 1000;
+
+/** What connections need of their surroundings. */
+export interface Surroundings {
+  readonly log: ThrottledLog;
+  /** From 0 to below 1. */
+  readonly random: () => number;
+}
+
+/** Replies keep the form that they always had. */
+type ConnectionOptions = Omit<CommonRedisOptions, 'replyMapping'> &
+  Pick<StandaloneConnectionOptions, 'tls' | 'disconnectTimeout'>;
+
+/**
+ * Nothing waits in a queue for Redis to come back, and nothing is sent a second time: a command that
+ * was on its way when the connection broke may have been carried out.
+ */
+export function optionsOf(target: Target, { random }: Surroundings): ConnectionOptions {
+  const tls = target.tls ? { tls: {} } : {};
+  return {
+    ...(target.username === '' ? {} : { username: target.username }),
+    ...(target.password === '' ? {} : { password: target.password }),
+    ...tls,
+    db: target.db,
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    // Ours are in batches, with an end that is waited for.
+    autoResubscribe: false,
+    // At the first failure what is on its way is given up.
+    maxRetriesPerRequest: 0,
+    connectTimeout: ANSWER_MS,
+    commandTimeout: ANSWER_MS,
+    disconnectTimeout: 100,
+    maxLoadingRetryTime: RETRY_MS_MAX,
+    disableClientInfo: true,
+    retryStrategy: (times) => retryMs(times, random()),
+    // A master that was demoted: the one who is now is found by connecting again.
+    reconnectOnError: (error) => error.message.startsWith('READONLY'),
+  };
+}
+
+/** Half of it by chance, so that gateways do not come back in step. */
+export function retryMs(times: number, random: number): number {
+  const most = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** Math.min(times, 10));
+  return Math.ceil(most / 2 + (most / 2) * random);
+}
+
+/** A connection that is not open yet. Its errors are logged; what they mean shows in its events. */
+export function connectionOf(target: Target, name: string, around: Surroundings): Redis {
+  const options = { ...optionsOf(target, around), connectionName: name };
+  const [first] = target.hosts;
+  const redis =
+    target.kind === 'sentinel'
+      ? new Redis({
+          ...options,
+          sentinels: target.hosts.map(({ host, port }) => ({ host, port })),
+          name: target.master,
+          ...(target.tls ? { enableTLSForSentinelMode: true, sentinelTLS: {} } : {}),
+          ...(target.password === '' ? {} : { sentinelPassword: target.password }),
+          sentinelRetryStrategy: (times) => retryMs(times, around.random()),
+          sentinelCommandTimeout: ANSWER_MS,
+          failoverDetector: true,
+        })
+      : new Redis({ ...options, host: first?.host ?? '127.0.0.1', port: first?.port ?? 6379 });
+  logErrors(redis, name, around.log);
+  return redis;
+}
+
+function logErrors(redis: Redis, name: string, log: ThrottledLog): void {
+  redis.on('error', (error) => {
+    log.warn(`redis ${name}`, { connection: name, error: error.message }, 'Redis is away');
+  });
+}
+
+/** Opens it for good: when it breaks it is opened again, until it is closed. */
+export function open(redis: Redis): void {
+  // What it fails with is told by its events, and it tries again by itself.
+  redis.connect().catch(() => undefined);
+}
+
+/** Ends the connection of this moment: what is on its way fails, and a new one is made. */
+export function restart(redis: Redis): void {
+  const { stream } = redis;
+  // There is none before the first connection.
+  if (stream !== undefined && !stream.destroyed) stream.destroy();
+}

@@ -1,0 +1,43 @@
+/** Redis, as the parts of the gateway use it: what they ask, what they hear, and what it is called. */
+import type { Bus } from './bus.ts';
+import { SingleBus } from './bus.ts';
+import type { Surroundings } from './connection.ts';
+import type { Link } from './link.ts';
+import { SingleLink } from './link.ts';
+import type { Names } from './names.ts';
+import { namesOf } from './names.ts';
+import { targetOf } from './target.ts';
+
+export interface Redis {
+  readonly link: Link;
+  readonly bus: Bus;
+  readonly names: Names;
+  /** Publishes within a script: sharded where Redis is a Cluster. */
+  readonly publishCommand: 'PUBLISH' | 'SPUBLISH';
+  close(): Promise<void>;
+}
+
+export interface RedisOptions extends Surroundings {
+  readonly url: string;
+  /** What all keys and channels begin with. */
+  readonly prefix: string;
+}
+
+/** Begins to connect, and goes on until it is closed. */
+export function connectRedis({ url, prefix, ...surroundings }: RedisOptions): Redis {
+  const target = targetOf(url);
+  const cluster = target.kind === 'cluster';
+  if (cluster) throw new Error('not yet');
+  const link = new SingleLink(target, surroundings);
+  const bus = new SingleBus(target, surroundings);
+  return {
+    link,
+    bus,
+    names: namesOf(prefix, { cluster, db: target.db }),
+    publishCommand: 'PUBLISH',
+    async close() {
+      await bus.close();
+      await link.close();
+    },
+  };
+}

@@ -1,0 +1,102 @@
+/** What gateways share: in Redis, or in process where a gateway is alone. */
+import { randomBytes } from 'node:crypto';
+import type { Broker, BrokerListener } from './broker/broker.ts';
+import { MemoryBroker } from './broker/memory.ts';
+import { RedisBroker } from './broker/redis.ts';
+import type { ChannelName } from './channel/name.ts';
+import type { Position } from './channel/recovery.ts';
+import type { Rules } from './channel/rules.ts';
+import { historyOf } from './channel/rules.ts';
+import type { Config, RedisConfig } from './config/config.ts';
+import type { Clock } from './kernel/clock.ts';
+import type { ThrottledLog } from './kernel/log.ts';
+import type { Meters } from './kernel/meters.ts';
+import type { Part } from './kernel/part.ts';
+import type { Wheel } from './kernel/wheel.ts';
+import { MemoryPresence } from './presence/memory.ts';
+import type { Presence } from './presence/presence.ts';
+import { connectRedis } from './redis/redis.ts';
+
+export interface SharingContext {
+  readonly config: Config;
+  /** Of this gateway. */
+  readonly uid: string;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly wheel: Wheel;
+  readonly meters: Meters;
+  readonly log: ThrottledLog;
+  readonly listener: BrokerListener;
+  readonly fault: (where: string, error: unknown) => void;
+  readonly rulesOf: (channel: ChannelName) => Rules | null;
+  /** Told where a stream stands when the bus may have lost something of it. */
+  readonly check: (channel: ChannelName, top: Position) => void;
+}
+
+export interface Sharing {
+  readonly broker: Broker;
+  readonly presence: Presence;
+  /** In the order of their birth. */
+  readonly parts: readonly Part[];
+  /** Whether what is published here is delivered. */
+  isReady(): boolean;
+}
+
+/** 8 characters from 48 random bits: two lives of a stream never share one. */
+const EPOCH_BYTES = 6;
+
+function newEpoch(): string {
+  return randomBytes(EPOCH_BYTES).toString('base64url');
+}
+
+export function share(context: SharingContext): Sharing {
+  const { redis } = context.config;
+  return redis === null ? shareNothing(context) : shareIn(redis, context);
+}
+
+function shareNothing(context: SharingContext): Sharing {
+  const { config, meters } = context;
+  const broker = new MemoryBroker({
+    ...context,
+    newEpoch,
+    streamsMax: config.limits.streams,
+    idempotencyKeysMax: config.limits.idempotencyKeys,
+    countForgottenKey: meters.counter('idempotency_keys_forgotten', 'Forgotten before their time.'),
+  });
+  const presence = new MemoryPresence();
+  return {
+    broker,
+    presence,
+    parts: [
+      { name: 'broker', close: () => broker.close() },
+      { name: 'presence', close: () => presence.close() },
+    ],
+    isReady: () => true,
+  };
+}
+
+function shareIn({ url, prefix }: RedisConfig, context: SharingContext): Sharing {
+  const { meters, rulesOf } = context;
+  const redis = connectRedis({ ...context, url, prefix });
+  const broker = new RedisBroker({
+    ...context,
+    redis,
+    newEpoch,
+    historyOf(channel) {
+      const rules = rulesOf(channel);
+      return rules === null ? null : historyOf(rules);
+    },
+    count: meters.counter('bus_events', 'What became of the bus and its messages.', 'event'),
+  });
+  const presence = new MemoryPresence();
+  return {
+    broker,
+    presence,
+    parts: [
+      { name: 'redis', close: () => redis.close() },
+      { name: 'broker', close: () => broker.close() },
+      { name: 'presence', close: () => presence.close() },
+    ],
+    isReady: () => broker.isReady,
+  };
+}
