@@ -49,6 +49,8 @@ export class Peer {
   readonly heard: Message[] = [];
   /** How many of them came in each frame. */
   readonly frames: number[] = [];
+  /** Whether there were binary frames, and whether there were others. */
+  readonly kinds = new Set<'binary' | 'text'>();
   /** The lines of JSON as they came. */
   readonly lines: string[] = [];
   /** Null as long as it is open. */
@@ -59,7 +61,10 @@ export class Peer {
   private constructor(url: string, { encoding = 'json', ...options }: PeerOptions) {
     this.encoding = encoding;
     this.socket = new WebSocket(url, [...PROTOCOLS[encoding]], options);
-    this.socket.on('message', (frame: Buffer) => this.#hear(frame));
+    this.socket.on('message', (frame: Buffer, binary) => {
+      this.kinds.add(binary ? 'binary' : 'text');
+      this.#hear(frame);
+    });
     this.socket.on('error', () => {});
     this.socket.on('close', (code, reason) => {
       this.ending = { code, reason: reason.toString() };
