@@ -31,6 +31,28 @@ import { json, Router } from './server/router.ts';
 import { openSession } from './session/open.ts';
 import { VERSION } from './version.ts';
 
+// What a program needs besides: to refuse and to disconnect, to answer a request, to name types.
+export type { NamespaceInput } from './config/input.ts';
+export { ConfigError } from './config/problems.ts';
+export type {
+  Caller,
+  ConnectAnswer,
+  ConnectQuestion,
+  Hooks,
+  PublishAnswer,
+  PublishQuestion,
+  RefreshAnswer,
+  RpcQuestion,
+  SubscribeAnswer,
+  SubscribeQuestion,
+} from './hooks/hooks.ts';
+export { Json } from './kernel/data.ts';
+export { Refusal } from './kernel/errors.ts';
+export { Disconnection } from './protocol/close.ts';
+export type { HttpResponse } from './server/edge.ts';
+export type { Route, RouteRequest } from './server/router.ts';
+export { json } from './server/router.ts';
+
 /** What `createGateway` takes: what `sluice.yaml` says, and what only a program can give. */
 export interface GatewayOptions extends ConfigInput {
   readonly hooks?: Hooks;
