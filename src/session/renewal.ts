@@ -1,4 +1,5 @@
 /** Credentials that the server renews: the refresh hook is asked when they run out. */
+import { Refusal } from '../kernel/errors.ts';
 import type { Run } from '../kernel/mailbox.ts';
 import { Disconnection } from '../protocol/close.ts';
 import type { Caller } from '../hooks/hooks.ts';
@@ -37,7 +38,7 @@ export async function renewByServer(session: RenewalOwner, run: Run): Promise<vo
       session.close(error.close);
       return;
     }
-    if (!run.explains(error)) fault('refresh hook', error);
+    if (!(error instanceof Refusal) && !run.explains(error)) fault('refresh hook', error);
     session.close('expired');
   }
 }
