@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Api } from './api/api.ts';
 import { createApi } from './api/api.ts';
+import { applyControl } from './api/control.ts';
 import { Operations } from './api/operations.ts';
 import type { TokenVerifier } from './auth/jwt.ts';
 import { createTokenVerifier } from './auth/jwt.ts';
@@ -20,6 +21,7 @@ import { assert } from './kernel/assert.ts';
 import type { Clock } from './kernel/clock.ts';
 import type { Log } from './kernel/log.ts';
 import { ThrottledLog } from './kernel/log.ts';
+import { Refusal } from './kernel/errors.ts';
 import { Meters } from './kernel/meters.ts';
 import { Turn } from './kernel/turn.ts';
 import { Wheel } from './kernel/wheel.ts';
@@ -57,42 +59,39 @@ export function buildOrgans(config: Config, surroundings: Surroundings): Organs 
     config.namespaces.get(namespaceOf(channel)) ?? null;
   const { clock, random, version } = surroundings;
   const uid = randomUUID();
+  const common = { ...frame, clock, random, rulesOf };
   const sharing = share({
-    ...frame,
+    ...common,
     config,
     uid,
-    clock,
-    random,
-    rulesOf,
     listener: {
       published: (channel, publication, epoch) => hub.receive(channel, publication, epoch),
       noticed: (type, channel, info) => hub.notify(type, channel, info),
     },
     check: (channel, top) => hub.check(channel, top),
+    apply: (control) => applyControl(roster, control),
   });
   const { broker, presence } = sharing;
   const hub = buildHub(config, frame, sourceOf(broker, rulesOf));
   const roster = new Roster();
   const verifier = buildVerifier(config, surroundings, frame);
   const services: Services = {
-    ...frame,
+    ...common,
     hub,
     broker,
     presence,
     roster,
     verifier,
-    rulesOf,
     hooks: surroundings.hooks,
     limits: config.limits,
-    clock,
     settings: settingsOf(config, version),
     counts: sessionCounts(meters),
     newClientId: () => randomUUID(),
-    random,
   };
   addGauges(meters, { roster, hub });
   const operations = new Operations({
     ...services,
+    carry: sharing.carry,
     node: { uid, name: hostname(), version },
     startedAtMs: clock.now(),
   });
@@ -123,12 +122,18 @@ interface Frame {
 function buildFrame({ clock, log }: Surroundings): Frame {
   const meters = new Meters();
   const countFault = meters.counter('faults', 'Errors of our own, by where.', 'where');
+  const throttled = new ThrottledLog(log, () => clock.now());
   return {
     meters,
     wheel: new Wheel(clock),
     turn: new Turn((run) => setImmediate(run)),
-    log: new ThrottledLog(log, () => clock.now()),
+    log: throttled,
     fault(where, error) {
+      // What Redis cannot do now; it may be as many as there are connections.
+      if (error instanceof Refusal && error.entry.temporary) {
+        throttled.warn(where, { reason: error.message }, 'not done, for now');
+        return;
+      }
       countFault(where);
       log.error({ where, error }, 'internal error');
     },

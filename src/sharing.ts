@@ -1,5 +1,6 @@
 /** What gateways share: in Redis, or in process where a gateway is alone. */
 import { randomBytes } from 'node:crypto';
+import type { Control } from './api/control.ts';
 import type { Broker, BrokerListener } from './broker/broker.ts';
 import { MemoryBroker } from './broker/memory.ts';
 import { RedisBroker } from './broker/redis.ts';
@@ -13,8 +14,10 @@ import type { ThrottledLog } from './kernel/log.ts';
 import type { Meters } from './kernel/meters.ts';
 import type { Part } from './kernel/part.ts';
 import type { Wheel } from './kernel/wheel.ts';
+import { ControlBus } from './control-bus.ts';
 import { MemoryPresence } from './presence/memory.ts';
 import type { Presence } from './presence/presence.ts';
+import { RedisPresence } from './presence/redis.ts';
 import { connectRedis } from './redis/redis.ts';
 
 export interface SharingContext {
@@ -31,11 +34,15 @@ export interface SharingContext {
   readonly rulesOf: (channel: ChannelName) => Rules | null;
   /** Told where a stream stands when the bus may have lost something of it. */
   readonly check: (channel: ChannelName, top: Position) => void;
+  /** Carries out on the connections here what another gateway was asked for. */
+  readonly apply: (control: Control) => Promise<void>;
 }
 
 export interface Sharing {
   readonly broker: Broker;
   readonly presence: Presence;
+  /** Tells every other gateway what is done to the connections of a user; null where there is none. */
+  readonly carry: ((control: Control) => Promise<void>) | null;
   /** In the order of their birth. */
   readonly parts: readonly Part[];
   /** Whether what is published here is delivered. */
@@ -67,6 +74,7 @@ function shareNothing(context: SharingContext): Sharing {
   return {
     broker,
     presence,
+    carry: null,
     parts: [
       { name: 'broker', close: () => broker.close() },
       { name: 'presence', close: () => presence.close() },
@@ -76,7 +84,8 @@ function shareNothing(context: SharingContext): Sharing {
 }
 
 function shareIn({ url, prefix }: RedisConfig, context: SharingContext): Sharing {
-  const { meters, rulesOf } = context;
+  const { config, meters, log, rulesOf } = context;
+  const count = meters.counter('bus_events', 'What became of the bus and its messages.', 'event');
   const redis = connectRedis({ ...context, url, prefix });
   const broker = new RedisBroker({
     ...context,
@@ -86,12 +95,27 @@ function shareIn({ url, prefix }: RedisConfig, context: SharingContext): Sharing
       const rules = rulesOf(channel);
       return rules === null ? null : historyOf(rules);
     },
-    count: meters.counter('bus_events', 'What became of the bus and its messages.', 'event'),
+    count,
   });
-  const presence = new MemoryPresence();
+  const presence = new RedisPresence({
+    ...context,
+    redis,
+    tellsLeaves: (channel) => rulesOf(channel)?.joinLeave ?? false,
+    says: () => JSON.stringify({ uid: context.uid }),
+  });
+  const control = new ControlBus({
+    ...context,
+    redis,
+    channelNameLength: config.limits.channelNameLength,
+    refused: (reason) => {
+      count('refused');
+      log.warn('control', { reason }, 'refused a message of the bus');
+    },
+  });
   return {
     broker,
     presence,
+    carry: (carried) => control.carry(carried),
     parts: [
       { name: 'redis', close: () => redis.close() },
       { name: 'broker', close: () => broker.close() },

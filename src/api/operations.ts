@@ -37,6 +37,8 @@ export interface OperationsContext extends Residents {
   readonly startedAtMs: number;
   /** Null where no such namespace is configured. */
   rulesOf(channel: ChannelName): Rules | null;
+  /** Tells every other gateway what is done to the connections of a user; null where there is none. */
+  readonly carry?: ((control: Control) => Promise<void>) | null;
   /** Logs whole what is our fault, where others of the same call go on. */
   fault(where: string, error: unknown): void;
 }
@@ -218,8 +220,10 @@ export class Operations {
   }
 
   /** The one place where the connections of a user are reached, wherever they are. */
-  #control(control: Control): Promise<void> {
-    return applyControl(this.#context.roster, control);
+  async #control(control: Control): Promise<void> {
+    const { roster, carry } = this.#context;
+    // What the others are not told can be asked for again: all of it may be done twice.
+    await Promise.all([applyControl(roster, control), carry?.(control)]);
   }
 
   /** @throws {Refusal} when the name is none, or its namespace is not configured. */

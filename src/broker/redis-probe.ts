@@ -35,6 +35,7 @@ export class RedisProbe {
     this.#timer = setInterval(() => void this.#probe(), PERIOD_MS);
     this.#timer.unref();
     redis.link.onUp(() => void this.#probe());
+    redis.bus.onUp(() => void this.#probe());
   }
 
   get isFresh(): boolean {

@@ -19,6 +19,8 @@ export interface Bus {
   listen(name: string, hear: Hear): Maybe<void>;
   /** It is heard for a while yet, so that who comes back soon costs Redis nothing. */
   unlisten(name: string): void;
+  /** Calls back now if it is up, and each time it comes up: for who listens from the beginning. */
+  onUp(react: () => void): void;
   /** Calls back each time that everything is heard again after it was not. */
   onRestored(react: (names: readonly string[]) => void): void;
   /** For whoever finds that nothing is heard any more, though it is up. */
@@ -46,6 +48,7 @@ export class SingleBus implements Bus {
   readonly #surroundings: Surroundings;
   readonly #ears = new Map<string, Ear>();
   readonly #reactions: ((names: readonly string[]) => void)[] = [];
+  readonly #upReactions: (() => void)[] = [];
   #asking: { readonly ears: Ear[]; readonly confirmed: Promise<void> } | null = null;
   /** Those nobody listens to any more, in the order of their leaving. */
   readonly #left = new Set<Ear>();
@@ -90,6 +93,11 @@ export class SingleBus implements Bus {
     ear.leftAtMs = Date.now();
     this.#left.add(ear);
     this.#plan();
+  }
+
+  onUp(react: () => void): void {
+    this.#upReactions.push(react);
+    if (this.#isUp) react();
   }
 
   onRestored(react: (names: readonly string[]) => void): void {
@@ -164,6 +172,7 @@ export class SingleBus implements Bus {
     this.#isUp = true;
     const first = !this.#wasUp;
     this.#wasUp = true;
+    for (const react of this.#upReactions) react();
     if (first) return;
     for (const react of this.#reactions) react(names);
   }

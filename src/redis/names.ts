@@ -11,6 +11,8 @@ export interface Names {
   readonly partitions: number;
   /** What a name in the partition begins with. */
   prefixOf(partition: number): string;
+  /** The same for names on the bus. */
+  busPrefixOf(partition: number): string;
   partitionOf(channel: string): number;
   /** A key of the channel; `kind` tells its keys apart. */
   key(kind: string, channel: string): string;
@@ -25,6 +27,7 @@ export function namesOf(prefix: string, { cluster, db }: { cluster: boolean; db:
   return {
     partitions: cluster ? PARTITIONS : 1,
     prefixOf: (partition) => `${prefix}:${tag(partition)}`,
+    busPrefixOf: (partition) => `${bus}:${tag(partition)}`,
     partitionOf,
     key: (kind, channel) => `${prefix}:${tag(partitionOf(channel))}${kind}:${channel}`,
     bus: (kind, channel) => `${bus}:${tag(partitionOf(channel))}${kind}:${channel}`,

@@ -1,23 +1,10 @@
 /** Two gateways on one Redis, with real clients. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
-import type { GatewayOptions } from '../../src/gateway.ts';
-import type { Running } from '../support/gateway.ts';
 import { startGateway } from '../support/gateway.ts';
 import { Peer } from '../support/peer.ts';
 import { RedisServer } from '../support/redis.ts';
-
-const SOON = { timeout: 10_000, interval: 10 };
-
-async function isReady({ http }: Running): Promise<boolean> {
-  return (await fetch(`${http}/ready`)).status === 200;
-}
-
-async function gatewayOn(url: string, options: GatewayOptions = {}): Promise<Running> {
-  const running = await startGateway({ redis: { url }, ...options });
-  await vi.waitFor(async () => expect(await isReady(running)).toBe(true), SOON);
-  return running;
-}
+import { gatewayOn, isReady, SOON } from './gateways.ts';
 
 test('what is published on one gateway arrives on the other, in order', async () => {
   const redis = await RedisServer.start();

@@ -1,0 +1,90 @@
+/** Who is in a channel, on many gateways. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test, vi } from 'vitest';
+import { api } from '../support/http.ts';
+import { Peer } from '../support/peer.ts';
+import { RedisServer } from '../support/redis.ts';
+import { gatewayOn, SOON } from './gateways.ts';
+
+async function statsOf(peer: Peer, channel = 'room'): Promise<unknown> {
+  return (await peer.ask({ presence_stats: { channel } }))['presence_stats'];
+}
+
+function notices(peer: Peer, type: 'join' | 'leave'): string[] {
+  return peer.pushes('room').flatMap((push) => {
+    const notice = push[type] as { readonly info: { readonly client: string } } | undefined;
+    return notice === undefined ? [] : [notice.info.client];
+  });
+}
+
+test('members of all gateways are seen on each, and joins and leaves are told once', async () => {
+  const redis = await RedisServer.start();
+  const [a, b] = await Promise.all([gatewayOn(redis.url), gatewayOn(redis.url)]);
+  const watcher = await Peer.connected(a.url);
+  await watcher.subscribe('room', { join_leave: true });
+  const other = await Peer.connected(b.url);
+  await other.subscribe('room');
+  await watcher.until(() => notices(watcher, 'join').length === 2, 'the joins');
+  expect(await statsOf(watcher)).toEqual({ num_clients: 2, num_users: 1 });
+  const { presence } = await other.ask({ presence: { channel: 'room' } });
+  expect(Object.keys((presence as { presence: object }).presence)).toHaveLength(2);
+  await other.leave();
+  await watcher.until(() => notices(watcher, 'leave').length === 1, 'the leave');
+  expect(await statsOf(watcher)).toEqual({ num_clients: 1, num_users: 1 });
+});
+
+test('a gateway registers its members again after Redis lost its data', async () => {
+  const redis = await RedisServer.start();
+  const a = await gatewayOn(redis.url);
+  const peer = await Peer.connected(a.url);
+  await peer.subscribe('room');
+  await redis.kill();
+  await sleep(300);
+  await redis.start();
+  await vi.waitFor(
+    async () => expect(await statsOf(peer)).toEqual({ num_clients: 1, num_users: 1 }),
+    SOON,
+  );
+});
+
+test('who left while Redis was away is taken out when it is back', async () => {
+  const redis = await RedisServer.start();
+  const [a, b] = await Promise.all([gatewayOn(redis.url), gatewayOn(redis.url)]);
+  const watcher = await Peer.connected(a.url);
+  await watcher.subscribe('room', { join_leave: true });
+  const leaving = await Peer.connected(b.url);
+  await leaving.subscribe('room');
+  await watcher.until(() => notices(watcher, 'join').length === 2, 'the joins');
+  redis.pause();
+  await leaving.leave();
+  await sleep(2500);
+  redis.resume();
+  await vi.waitFor(
+    async () => expect(await statsOf(watcher)).toEqual({ num_clients: 1, num_users: 1 }),
+    SOON,
+  );
+  expect(notices(watcher, 'leave')).toHaveLength(1);
+});
+
+test('what the API does to a user reaches it on every gateway', async () => {
+  const redis = await RedisServer.start();
+  const tokens = { hmacSecret: 'the-secret-of-the-tests' };
+  const options = {
+    tokens,
+    hooks: { connect: () => Promise.resolve({ user: 'ann' }) },
+  };
+  const [a, b] = await Promise.all([gatewayOn(redis.url, options), gatewayOn(redis.url, options)]);
+  const peers = [await Peer.connected(a.url), await Peer.connected(b.url)];
+  const call = async (method: string, body: object): Promise<number> =>
+    (await api(a.http, method, body)).status;
+  expect(await call('subscribe', { user: 'ann', channel: 'room', data: { big: 1 } })).toBe(200);
+  for (const peer of peers) {
+    await peer.until(() => peer.pushes('room').some((push) => 'subscribe' in push), 'subscribed');
+  }
+  expect(await call('unsubscribe', { user: 'ann', channel: 'room' })).toBe(200);
+  for (const peer of peers) {
+    await peer.until(() => peer.pushes('room').some((push) => 'unsubscribe' in push), 'left');
+  }
+  expect(await call('disconnect', { user: 'ann' })).toBe(200);
+  for (const peer of peers) expect((await peer.ended()).code).toBe(3503);
+});
