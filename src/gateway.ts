@@ -22,6 +22,7 @@ import { CLOSES } from './protocol/close.ts';
 import { jsonCodec } from './protocol/json.ts';
 import { msgpackCodec } from './protocol/msgpack.ts';
 import { chooseEdge } from './server/choose.ts';
+import { demoRoutes } from './server/demo.ts';
 import type { CreateEdge, Edge, EdgeOptions, HttpResponse } from './server/edge.ts';
 import type { Codecs } from './server/front.ts';
 import { Front } from './server/front.ts';
@@ -174,14 +175,14 @@ export class Gateway {
       this.#parts.push(this.#edgePart(edge));
       return edge.listen();
     };
-    const publicRoutes = [...this.#publicRoutes(), ...this.#routes];
     if (internal === null) {
-      const routes = [...publicRoutes, ...this.#internalRoutes()];
+      const routes = [...this.#publicRoutes(null), ...this.#internalRoutes()];
       const bound = await open({ host, port }, this.#front(routes, true));
       return { port: bound, internalPort: bound };
     }
     const internalPort = await open(internal, this.#front(this.#internalRoutes(), false));
-    return { port: await open({ host, port }, this.#front(publicRoutes, true)), internalPort };
+    const front = this.#front(this.#publicRoutes(internalPort), true);
+    return { port: await open({ host, port }, front), internalPort };
   }
 
   async #close(): Promise<void> {
@@ -240,8 +241,11 @@ export class Gateway {
     });
   }
 
-  #publicRoutes(): Route[] {
+  /** `apiPort` is null when the API is on the same port. */
+  #publicRoutes(apiPort: number | null): Route[] {
     return [
+      ...this.#routes,
+      ...this.#demoRoutes(apiPort),
       { method: 'GET', path: '/health', handle: () => json(200, { status: 'ok' }) },
       {
         method: 'GET',
@@ -253,6 +257,12 @@ export class Gateway {
         },
       },
     ];
+  }
+
+  /** A program that embeds us may have its own page at `/`. */
+  #demoRoutes(apiPort: number | null): Route[] {
+    if (!this.config.dev || this.#routes.some(({ path }) => path === '/')) return [];
+    return demoRoutes({ port: apiPort, needsKey: new ApiKeys(this.config.api.keys).enabled });
   }
 
   #internalRoutes(): Route[] {
