@@ -15,6 +15,7 @@ export function welcome(config: Config, address: Address): string {
       ? ['DEVELOPMENT MODE: everyone may do everything. Never run it like this in public.']
       : []),
     '',
+    ...(config.dev ? [`  open      http://${host}:${address.port}/`] : []),
     `  connect   ws://${host}:${address.port}${CONNECTION_PATH}`,
     `  publish   curl${key} ${api}/api/publish -d '{"channel":"chat","data":{"text":"hello"}}'`,
     `  look      ${api}/metrics, ${api}/api/openapi.json, http://${host}:${address.port}/ready`,
