@@ -96,7 +96,7 @@ export class Room {
     const row = element('li', { class: 'message' }, [
       element('span', { class: 'who', text: who }),
       element('span', { class: 'said', text: message.text }),
-      element('span', { class: 'offset', text: way === 'missed' ? `missed ${place}` : place }),
+      element('span', { class: 'offset', text: way === 'missed' ? `missed · ${place}` : place }),
     ]);
     row.classList.toggle('own', isOwn);
     row.classList.toggle('missed', way === 'missed');

@@ -15,7 +15,7 @@ const browser = await launch();
 const url = `http://127.0.0.1:${port}/`;
 
 async function person(name: string, options: Parameters<typeof browser.newContext>[0] = {}) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  const context = await browser.newContext({ viewport: { width: 1280, height: 950 }, ...options });
   const page = await context.newPage();
   await page.goto(url);
   await page.getByText('connected', { exact: true }).waitFor();
@@ -31,7 +31,7 @@ async function person(name: string, options: Parameters<typeof browser.newContex
   };
 }
 
-const loire = await person('Loire', { deviceScaleFactor: 1.25 });
+const loire = await person('Loire', { deviceScaleFactor: 1.2 });
 const tagus = await person('Tagus', elsewhere === undefined ? {} : { colorScheme: 'dark' });
 
 await tagus.says('Is anybody upstream?');
@@ -43,10 +43,10 @@ await tagus.says('Apparently not.');
 await loire.page.getByText('recovered: true', { exact: false }).first().waitFor();
 await loire.says('Everything is here, and in order.');
 await gateway.publish('chat', { text: 'hello from curl' });
-await tagus.page.mouse.move(520, 500);
-await tagus.page.mouse.move(560, 560, { steps: 8 });
+await tagus.page.mouse.move(400, 300);
+await tagus.page.mouse.move(420, 400, { steps: 8 });
 await tagus.page.getByLabel('Message', { exact: true }).pressSequentially('And now', { delay: 30 });
-await tagus.page.mouse.move(500, 640, { steps: 4 });
+await tagus.page.mouse.move(455, 478, { steps: 4 });
 await loire.page.waitForTimeout(400);
 
 const path = (name: string): string =>
