@@ -46,7 +46,7 @@ await gateway.publish('chat', { text: 'hello from curl' });
 await tagus.page.mouse.move(400, 300);
 await tagus.page.mouse.move(420, 400, { steps: 8 });
 await tagus.page.getByLabel('Message', { exact: true }).pressSequentially('And now', { delay: 30 });
-await tagus.page.mouse.move(455, 478, { steps: 4 });
+await tagus.page.mouse.move(500, 547, { steps: 4 });
 await loire.page.waitForTimeout(400);
 
 const path = (name: string): string =>
