@@ -42,8 +42,8 @@ const THROWN: Readonly<Record<string, () => never>> = {
     throw new Bug('a bug of the program');
   },
   'no Error at all': () => {
-    // eslint-disable-next-line typescript/only-throw-error
-    throw 'a string';
+    const thrown: unknown = 'a string';
+    throw thrown;
   },
 };
 

@@ -1,5 +1,5 @@
 /** The package as it is published: installed in an empty project, it runs in plain Node. */
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import {
   cpSync,
   mkdirSync,
@@ -14,7 +14,7 @@ import { basename, delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { publint } from 'publint';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 
 const run = promisify(execFile);
 
@@ -25,6 +25,7 @@ const NODE = join(BIN, 'node');
 const ENV = { ...process.env, PATH: `${BIN}${delimiter}${process.env['PATH']}` };
 
 const MINUTES = 60_000;
+const PATIENTLY = { timeout: 15_000, interval: 20 };
 
 /** What the build needs nothing of. */
 const LEFT_OUT = new Set(['node_modules', '.git', 'dist', 'test', 'bench', 'coverage']);
@@ -62,6 +63,14 @@ async function install(): Promise<void> {
   mkdirSync(project);
   write('package.json', JSON.stringify({ private: true, type: 'module' }));
   await npm(['install', tarball], project);
+  // The types of Node, which every program of TypeScript has.
+  symlinkSync(join(ROOT, 'node_modules/@types'), join(project, 'node_modules/@types'));
+}
+
+function manifest(): { readonly version: string; readonly exports: object } {
+  return JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as ReturnType<
+    typeof manifest
+  >;
 }
 
 function write(name: string, text: string): void {
@@ -203,8 +212,8 @@ createGateway({ hooks: { conect: () => ({}) } });
 createGateway({ hooks: { rpc: () => new Refusal('nope') } });
 `;
 
-test('a program with it is checked by TypeScript, its types and theirs', async () => {
-  write('typed.ts', TYPED);
+/** What TypeScript says of a file of the project, at its strictest. */
+async function typeErrors(file: string): Promise<string> {
   const strict = {
     strict: true,
     exactOptionalPropertyTypes: true,
@@ -215,18 +224,59 @@ test('a program with it is checked by TypeScript, its types and theirs', async (
     noEmit: true,
     skipLibCheck: false,
   };
-  write('tsconfig.json', JSON.stringify({ compilerOptions: strict, files: ['typed.ts'] }));
-  symlinkSync(join(ROOT, 'node_modules/@types'), join(project, 'node_modules/@types'));
-  const checked = run(join(BIN, 'tsc'), ['-p', project], { env: ENV }).catch(
-    ({ stdout }: { stdout: string }) => ({ stdout }),
-  );
-  expect((await checked).stdout).toBe('');
+  const config = `tsconfig.${file}.json`;
+  write(config, JSON.stringify({ compilerOptions: strict, files: [file] }));
+  const checked = run(join(BIN, 'tsc'), ['-p', join(project, config)], { env: ENV });
+  const { stdout } = await checked.catch(({ stdout: errors }: { stdout: string }) => ({
+    stdout: errors,
+  }));
+  return stdout;
+}
+
+test('a program with it is checked by TypeScript, its types and theirs', async () => {
+  write('typed.ts', TYPED);
+  expect(await typeErrors('typed.ts')).toBe('');
+});
+
+test('all that it exports can be imported, and has types', async () => {
+  const { exports } = manifest();
+  const names = Object.keys(exports)
+    .filter((path) => path !== './package.json')
+    .map((path) => `sluice${path.slice(1)}`);
+  expect(names).toContain('sluice');
+  write('exports.mjs', names.map((name) => `await import('${name}');`).join('\n'));
+  await run(NODE, ['exports.mjs'], { cwd: project });
+  write('exports.ts', names.map((name, at) => `export * as n${at} from '${name}';`).join('\n'));
+  expect(await typeErrors('exports.ts')).toBe('');
+});
+
+test('its command serves, the page of --dev too, and ends by itself at a signal', async () => {
+  const child = spawn(join(project, 'node_modules/.bin/sluice'), ['--dev', '--port=0'], {
+    cwd: project,
+    env: ENV,
+  });
+  try {
+    let printed = '';
+    child.stdout.on('data', (chunk: Buffer) => (printed += chunk.toString()));
+    const address = (): string => /http:\/\/[\d.]+:\d+/.exec(printed)?.[0] ?? '';
+    await vi.waitFor(() => expect(address()).not.toBe(''), PATIENTLY);
+    for (const [path, type] of [
+      ['/', 'text/html'],
+      ['/api/openapi.json', 'application/json'],
+    ] as const) {
+      const response = await fetch(`${address()}${path}`);
+      expect(response.status).toBe(200);
+      expect(response.headers.get('content-type')).toContain(type);
+    }
+    child.kill('SIGTERM');
+    await vi.waitFor(() => expect(child.exitCode).toBe(0), PATIENTLY);
+  } finally {
+    child.kill('SIGKILL');
+  }
 });
 
 test('its command tells its version', async () => {
-  const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
-    readonly version: string;
-  };
+  const { version } = manifest();
   const sluice = join(project, 'node_modules/.bin/sluice');
   const { stdout } = await run(sluice, ['--version'], { cwd: project, env: ENV });
   expect(stdout).toBe(`sluice ${version}\n`);
