@@ -6,14 +6,10 @@ import type { Done, Link } from './link.ts';
 import type { CallOptions } from './options.ts';
 import type { Body, CommandName, Reply } from './wire.ts';
 
-interface Waiting {
-  start(link: Link): void;
-  readonly done: Done;
-}
-
 export class Calls {
   readonly #context: Context;
-  readonly #waiting = new Set<Waiting>();
+  /** How those that wait begin, by how they end. */
+  readonly #waiting = new Map<Done, (link: Link) => void>();
   /** Those that wait, and those that are under way. */
   #size = 0;
 
@@ -42,7 +38,7 @@ export class Calls {
       let forget: (() => void) | undefined;
       const settle = (): void => {
         this.#size -= 1;
-        this.#waiting.delete(waiting);
+        this.#waiting.delete(done);
         signal?.removeEventListener('abort', abort);
         forget?.();
       };
@@ -50,37 +46,34 @@ export class Calls {
         settle();
         reject(signal?.reason);
       };
-      const waiting: Waiting = {
-        done(reply) {
-          settle();
-          if (reply.error === undefined) resolve(reply);
-          else reject(new SluiceError(reply.error));
-        },
-        start(open) {
-          if (id !== undefined) forget = open.call(id, chunk, timeoutMs, waiting.done);
-          else {
-            open.write(chunk);
-            waiting.done({});
-          }
-        },
+      const done: Done = (reply) => {
+        settle();
+        if (reply.error === undefined) resolve(reply);
+        else reject(new SluiceError(reply.error));
+      };
+      const start = (open: Link): void => {
+        if (id !== undefined) {
+          forget = open.send(id, chunk, done, timeoutMs);
+        } else {
+          open.write(chunk);
+          done({});
+        }
       };
       this.#size += 1;
       signal?.addEventListener('abort', abort);
-      if (link === null) this.#waiting.add(waiting);
-      else waiting.start(link);
+      if (link === null) this.#waiting.set(done, start);
+      else start(link);
     });
   }
 
   /** Sends what waits. */
   start(link: Link): void {
-    for (const waiting of this.#waiting) {
-      this.#waiting.delete(waiting);
-      waiting.start(link);
-    }
+    for (const start of this.#waiting.values()) start(link);
+    this.#waiting.clear();
   }
 
   /** There will be no link. */
   fail(error: Failure): void {
-    for (const { done } of this.#waiting) done({ error });
+    for (const done of this.#waiting.keys()) done({ error });
   }
 }

@@ -9,7 +9,7 @@ export const SERVER_UNSUBSCRIBE = 2000;
 export const RESUBSCRIBES_FROM = 2500;
 /** The token has run out. */
 export const SUBSCRIPTION_EXPIRED = 2501;
-/** Token and position are worth nothing any more. */
+/** The token is worth nothing any more. */
 export const SUBSCRIPTION_INVALIDATED = 2502;
 
 /** Of a close: the token is worth nothing any more. */

@@ -1,10 +1,10 @@
 /** A promise that is settled from outside. */
 
 /** Nobody has to wait for it: that it rejects is told in other ways too. */
-export class Deferred {
-  readonly promise: Promise<void>;
-  resolve: () => void = () => undefined;
-  reject: (error: Error) => void = () => undefined;
+export class Deferred<T = void> {
+  readonly promise: Promise<T>;
+  resolve!: (value: T) => void;
+  reject!: (error: Error) => void;
 
   constructor() {
     this.promise = new Promise((resolve, reject) => {

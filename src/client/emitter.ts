@@ -1,10 +1,11 @@
 /** Who listens to what. */
+import { reportError } from './page.ts';
 
 export type Listener<Event> = (event: Event) => void;
 
 /**
  * Listeners are called at once, in the order they came. One that throws does not stop the others:
- * `report` is told.
+ * `report` is told, or the environment where it was a listener of `error`.
  */
 export class Emitter<Events> {
   readonly #report: (error: unknown) => void;
@@ -23,15 +24,15 @@ export class Emitter<Events> {
 
   /** False: nobody listens. */
   emit<Name extends keyof Events>(name: Name, event: Events[Name]): boolean {
-    const listeners = this.#listeners[name];
+    const listeners = this.#listeners[name] ?? new Set();
     // A copy: who begins to listen meanwhile hears of what comes next.
-    const now = [...(listeners ?? [])];
+    const now = [...listeners];
     for (const listener of now) {
-      if (listeners?.has(listener) !== true) continue;
       try {
-        listener(event);
+        if (listeners.has(listener)) listener(event);
       } catch (error) {
-        this.#report(error);
+        if (name === 'error') reportError(error);
+        else this.#report(error);
       }
     }
     return now.length > 0;

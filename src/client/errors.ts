@@ -11,7 +11,7 @@ export interface Failure {
 /** The errors that are made here. */
 export const FAILURES = {
   timeout: { code: 1, message: 'no answer in time', temporary: true },
-  lost: { code: 2, message: 'connection lost, it may have been carried out', temporary: true },
+  lost: { code: 2, message: 'connection lost, outcome unknown', temporary: true },
   offline: { code: 3, message: 'not connected', temporary: true },
   closed: { code: 4, message: 'closed' },
   queueFull: { code: 5, message: 'queueMax is reached', temporary: true },
@@ -19,10 +19,10 @@ export const FAILURES = {
   unsubscribed: { code: 7, message: 'unsubscribed' },
   token: { code: 8, message: 'getToken failed', temporary: true },
   listener: { code: 9, message: 'a listener threw' },
-  frame: { code: 10, message: 'a frame that cannot be read', temporary: true },
+  frame: { code: 10, message: 'unreadable frame', temporary: true },
   silence: { code: 11, message: 'no ping', temporary: true },
   network: { code: 12, message: 'the machine is offline', temporary: true },
-  socket: { code: 13, message: 'the WebSocket cannot be made' },
+  socket: { code: 13, message: 'no WebSocket' },
   disconnected: { code: 14, message: 'disconnect called' },
 } as const satisfies Record<string, Failure>;
 

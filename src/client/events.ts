@@ -34,6 +34,10 @@ export interface Publication<T = unknown> {
   readonly gap: boolean;
 }
 
+export type ClientState = 'disconnected' | 'connecting' | 'connected' | 'closed';
+
+export type ChannelState = 'unsubscribed' | 'subscribing' | 'subscribed';
+
 /** Publications of the channel, or those of its history, and where it stands. */
 export interface History<T = unknown> {
   readonly publications: readonly Publication<T>[];

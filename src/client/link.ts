@@ -75,14 +75,33 @@ export class Link {
 
   /** A command of the client itself: the link ends when no answer comes. The result forgets it. */
   command(name: CommandName, body: Body, done: Done): () => void {
-    const { codec, timeoutMs } = this.#context;
     const id = this.#context.nextId();
-    return this.#send(id, codec.encode({ id, [name]: body }), { timeoutMs, done, isCall: false });
+    return this.send(id, this.#context.codec.encode({ id, [name]: body }), done);
   }
 
-  /** An encoded command of the user: `done` is called once, if not with an answer then with an error. */
-  call(id: number, chunk: Chunk, timeoutMs: number, done: Done): () => void {
-    return this.#send(id, chunk, { timeoutMs, done, isCall: true });
+  /**
+   * With a time it is a call of the user: `done` is called once, if not with an answer in this time
+   * then with an error.
+   */
+  send(id: number, chunk: Chunk, done: Done, callMs?: number): () => void {
+    const { clock, timeoutMs } = this.#context;
+    const sentMs = clock.now();
+    const forget = (): void => {
+      alarm.cancel();
+      this.#pending.delete(id);
+    };
+    const alarm = clock.after(callMs ?? timeoutMs, () => {
+      forget();
+      if (callMs === undefined) {
+        this.end(FAILURES.timeout);
+        return;
+      }
+      if (this.#heardMs <= sentMs) this.probe();
+      done({ error: FAILURES.timeout });
+    });
+    this.#pending.set(id, { done, alarm, isCall: callMs !== undefined });
+    this.write(chunk);
+    return forget;
   }
 
   /** Without an answer. What is written in one turn leaves as one frame. */
@@ -116,33 +135,8 @@ export class Link {
     const socket = this.#socket;
     this.#end(code, message);
     // After something went wrong nobody may be there for a closing handshake.
-    if (temporary === true && socket.terminate !== undefined) socket.terminate();
-    else socket.close();
-  }
-
-  #send(
-    id: number,
-    chunk: Chunk,
-    { timeoutMs, done, isCall }: Omit<Pending, 'alarm'> & { readonly timeoutMs: number },
-  ): () => void {
-    const { clock } = this.#context;
-    const sentMs = clock.now();
-    const forget = (): void => {
-      alarm.cancel();
-      this.#pending.delete(id);
-    };
-    const alarm = clock.after(timeoutMs, () => {
-      forget();
-      if (!isCall) {
-        this.end(FAILURES.timeout);
-        return;
-      }
-      if (this.#heardMs <= sentMs) this.probe();
-      done({ error: FAILURES.timeout });
-    });
-    this.#pending.set(id, { done, alarm, isCall });
-    this.write(chunk);
-    return forget;
+    if (temporary === true) socket.terminate?.();
+    socket.close();
   }
 
   #flush(): void {

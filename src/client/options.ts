@@ -2,7 +2,6 @@
 import type { Clock } from '../kernel/clock.ts';
 import type { Codec } from './codec.ts';
 import { json } from './codec.ts';
-import { FAILURES, SluiceError } from './errors.ts';
 import type { Position } from './events.ts';
 import type { Page } from './page.ts';
 import { surroundings } from './page.ts';
@@ -107,11 +106,6 @@ export interface Settings extends Required<
   Omit<ClientOptions, 'token' | 'getToken' | 'data' | 'name' | 'version' | 'headers'>
 > {}
 
-type Delays = Pick<
-  Settings,
-  'minReconnectDelayMs' | 'maxReconnectDelayMs' | 'timeoutMs' | 'maxPingDelayMs'
->;
-
 /** The longest that `setTimeout` can wait; over it, it would call at once. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
 
@@ -124,19 +118,22 @@ const timers: Clock = {
   },
 };
 
-/** @throws {SluiceError} `socket` when there is no WebSocket. */
+/** What is left out, or undefined, has its default. */
 export function settingsOf(options: ClientOptions): Settings {
-  const { codec = json, WebSocket = surroundings.WebSocket, page = surroundings } = options;
-  const { clock = timers, random = Math.random, offline = 'refuse', queueMax = 500 } = options;
-  if (WebSocket === undefined) throw new SluiceError(FAILURES.socket);
-  return { ...delaysOf(options), codec, WebSocket, page, clock, random, offline, queueMax };
-}
-
-function delaysOf({
-  minReconnectDelayMs = 500,
-  maxReconnectDelayMs = 20_000,
-  timeoutMs = 5000,
-  maxPingDelayMs = 10_000,
-}: ClientOptions): Delays {
-  return { minReconnectDelayMs, maxReconnectDelayMs, timeoutMs, maxPingDelayMs };
+  const defaults = {
+    codec: json,
+    // Where there is none, making one fails, and `connect()` tells of that.
+    WebSocket: surroundings.WebSocket,
+    page: surroundings,
+    clock: timers,
+    random: Math.random,
+    minReconnectDelayMs: 500,
+    maxReconnectDelayMs: 20_000,
+    timeoutMs: 5000,
+    maxPingDelayMs: 10_000,
+    offline: 'refuse' as const,
+    queueMax: 500,
+  };
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  return Object.assign(defaults, Object.fromEntries(given));
 }

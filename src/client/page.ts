@@ -9,7 +9,7 @@ export interface Page {
 }
 
 interface Surroundings extends Page {
-  readonly WebSocket?: SocketClass;
+  readonly WebSocket: SocketClass;
   readonly reportError?: (error: unknown) => void;
 }
 

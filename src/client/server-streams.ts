@@ -15,9 +15,8 @@ export class ServerStreams {
 
   /** What a connect asks for, to continue in each. */
   get recovery(): Body | undefined {
-    const able = [...this.#streams].filter(([, stream]) => stream.recoverable);
-    if (able.length === 0) return undefined;
-    return Object.fromEntries(able.map(([channel, stream]) => [channel, stream.recovery]));
+    if (this.#streams.size === 0) return undefined;
+    return Object.fromEntries([...this.#streams].map(([name, { recovery }]) => [name, recovery]));
   }
 
   /** The connection begins with these. */

@@ -93,11 +93,6 @@ export class Stream {
     if (leave !== undefined) this.#told.emit('leave', { channel, info: infoOf(leave.info) });
   }
 
-  /** The position is worth nothing: the next recovery fails, and tells of it. */
-  invalidate(): void {
-    this.position = { offset: 0, epoch: '_' };
-  }
-
   /** Publications are missing for good. */
   missed(): void {
     this.#gap = true;

@@ -3,25 +3,20 @@ import type { Alarm } from '../kernel/clock.ts';
 import { backoff } from './backoff.ts';
 import { TOKEN_EXPIRED } from './codes.ts';
 import type { Context } from './context.ts';
-import type { Failure } from './errors.ts';
 import { FAILURES, SluiceError } from './errors.ts';
+import type { Link } from './link.ts';
 import type { GetToken } from './options.ts';
 import type { WireExpiry } from './wire.ts';
 
-/** How a token is renewed. */
-export interface Renewal {
-  /** Sends a new token; `done` is called with the answer. */
-  send(token: string, done: (answer: Renewed) => void): void;
+/** Whose token it is. */
+export interface TokenOwner {
+  /** What went wrong and is tried again. */
+  readonly events: { emit(name: 'error', error: SluiceError): unknown };
   /** It cannot be renewed. */
-  refused(error: SluiceError): void;
-  /** It cannot be renewed now; it is tried again. */
-  failed(error: SluiceError): void;
+  expired(error: SluiceError): void;
 }
 
-export interface Renewed {
-  readonly error?: Failure | undefined;
-  readonly expiry?: WireExpiry | undefined;
-}
+type Get = GetToken<{ readonly channel: string }>;
 
 /** A part of its lifetime after which a token is renewed; spread, as many are given at one time. */
 const RENEWED_AFTER = 0.8;
@@ -31,8 +26,10 @@ export class Token {
   /** '' when there is none. */
   value: string;
   readonly #context: Context;
+  /** '' for that of the connection. */
   readonly #channel: string;
-  readonly #get: GetToken<{ readonly channel: string }> | undefined;
+  readonly #get: Get | undefined;
+  readonly #owner: TokenOwner;
   /** Of the renewal to come, or the end of the time that the getter has. */
   #alarm: Alarm | null = null;
   #asking: AbortController | null = null;
@@ -41,12 +38,14 @@ export class Token {
   constructor(
     context: Context,
     channel: string,
-    from: { readonly token?: string; readonly getToken?: GetToken<{ readonly channel: string }> },
+    from: { readonly token?: string; readonly getToken?: Get },
+    owner: TokenOwner,
   ) {
     this.#context = context;
     this.#channel = channel;
     this.value = from.token ?? '';
     this.#get = from.getToken;
+    this.#owner = owner;
   }
 
   /** It has run out. False: there is no other. */
@@ -62,13 +61,13 @@ export class Token {
     else then(this.value);
   }
 
-  /** Renews it before it runs out. */
-  keep({ expires, ttl = 0 }: WireExpiry, renewal: Renewal): void {
+  /** Renews it over the link before it runs out. */
+  keep({ expires, ttl = 0 }: WireExpiry, link: Link): void {
     this.#step = 0;
     this.#alarm?.cancel();
-    if (expires !== true || this.#get === undefined) return;
-    const part = RENEWED_AFTER + RENEWED_SPREAD * this.#context.random();
-    this.#renewIn(ttl * 1000 * part, this.#get, renewal);
+    const { random } = this.#context;
+    const part = RENEWED_AFTER + RENEWED_SPREAD * random();
+    if (expires === true) this.#renewIn(ttl * 1000 * part, link);
   }
 
   /** Nothing is waited for any more. */
@@ -79,25 +78,34 @@ export class Token {
     asking?.abort();
   }
 
-  #renewIn(delayMs: number, get: GetToken<{ readonly channel: string }>, renewal: Renewal): void {
-    const later = (error: SluiceError): void => {
-      renewal.failed(error);
-      this.#renewIn(backoff(this.#step++, this.#context), get, renewal);
-    };
-    const fail = (error: SluiceError): void =>
-      error.temporary || error.code === TOKEN_EXPIRED ? later(error) : renewal.refused(error);
-    const sent = ({ error, expiry = {} }: Renewed): void =>
-      error === undefined ? this.keep(expiry, renewal) : fail(new SluiceError(error));
+  #renewIn(delayMs: number, link: Link): void {
+    const get = this.#get;
+    if (get === undefined) return;
+    const failed = (error: SluiceError): void => this.#failed(error, link);
     this.#alarm = this.#context.clock.after(delayMs, () =>
-      this.#ask(get, (token) => renewal.send(token, sent), fail),
+      this.#ask(get, (token) => this.#renew(token, link), failed),
     );
   }
 
-  #ask(
-    get: GetToken<{ readonly channel: string }>,
-    then: (token: string) => void,
-    failed: (error: SluiceError) => void,
-  ): void {
+  #renew(token: string, link: Link): void {
+    const channel = this.#channel || undefined;
+    const name = channel === undefined ? 'refresh' : 'sub_refresh';
+    link.command(name, { channel, token }, ({ error, [name]: expiry = {} }) => {
+      if (error === undefined) this.keep(expiry, link);
+      else this.#failed(new SluiceError(error), link);
+    });
+  }
+
+  #failed(error: SluiceError, link: Link): void {
+    if (error.temporary || error.code === TOKEN_EXPIRED) {
+      this.#renewIn(backoff(this.#step++, this.#context), link);
+      this.#owner.events.emit('error', error);
+    } else {
+      this.#owner.expired(error);
+    }
+  }
+
+  #ask(get: Get, then: (token: string) => void, failed: (error: SluiceError) => void): void {
     this.stop();
     const { clock, timeoutMs } = this.#context;
     const asking = new AbortController();

@@ -281,7 +281,7 @@ describe('a connection that breaks', () => {
     await settled();
     socket.drop(1009, 'message too big');
     expect(await publishing).toMatchObject({
-      message: 'connection lost, it may have been carried out: 1009 message too big',
+      message: 'connection lost, outcome unknown: 1009 message too big',
     });
   });
 });

@@ -40,11 +40,15 @@ describe('connecting', () => {
     expect(sockets).toHaveLength(1);
   });
 
-  test('needs a WebSocket', () => {
+  test('needs a WebSocket', async () => {
     const known = globalThis.WebSocket;
     Reflect.deleteProperty(globalThis, 'WebSocket');
     onTestFinished(() => void Object.assign(globalThis, { WebSocket: known }));
-    expect(() => new Client('ws://gateway')).toThrow(expect.objectContaining({ code: 13 }));
+    const client = new Client('ws://gateway');
+    expect(await failure(client.connect())).toEqual(
+      expect.objectContaining({ code: 13, cause: expect.any(TypeError) }),
+    );
+    client.close();
   });
 
   test('a URL that is none ends it', async () => {
@@ -311,7 +315,7 @@ describe('what cannot be read', () => {
       socket.sayRaw(frame);
       expect(heard.slice(1)).toEqual([
         ['error', expect.objectContaining({ code: 10, cause: expect.any(Error) })],
-        ['connecting', { code: 10, reason: 'a frame that cannot be read' }],
+        ['connecting', { code: 10, reason: 'unreadable frame' }],
       ]);
       clock.advance(500);
       expect(sockets).toHaveLength(2);
