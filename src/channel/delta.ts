@@ -1,13 +1,14 @@
-/** Deltas between successive publications, in the format of Fossil. */
-import { createDelta } from 'fossil-delta';
+/** Deltas between successive publications. */
 import type { Data } from '../kernel/data.ts';
 import { Json } from '../kernel/data.ts';
+import { fossilDelta } from './fossil.ts';
 
 /** The one format that subscribers can ask for. */
 export const DELTA_FORMAT = 'fossil';
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder('utf-8', { fatal: true });
+// A byte order mark is a character of the text like any other: a reader's bytes have it, too.
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
  * To a subscriber with deltas all data is opaque: JSON as a string that holds the JSON text, and
@@ -23,10 +24,8 @@ export function opaque(data: Data): Data {
  */
 export function deltaOf(previous: Data, data: Data): Data | null {
   if (previous instanceof Json !== data instanceof Json) return null;
-  const target = bytesOf(data);
-  const delta = Uint8Array.from(createDelta(bytesOf(previous), target));
-  if (delta.length >= target.length) return null;
-  if (!(data instanceof Json)) return delta;
+  const delta = fossilDelta(bytesOf(previous), bytesOf(data));
+  if (delta === null || !(data instanceof Json)) return delta;
   try {
     return Json.of(decoder.decode(delta));
   } catch (error) {

@@ -1,6 +1,9 @@
 /** Publications on the way to many subscribers: encoded once for each form that one of them needs. */
 import { deltaOf, opaque } from '../channel/delta.ts';
 import type { Publication } from '../channel/publication.ts';
+import type { Data } from '../kernel/data.ts';
+import { Json } from '../kernel/data.ts';
+import { base64 } from '../protocol/base64.ts';
 import type { Encoder, Subscriber } from './subscriber.ts';
 
 /** In which form publications go to a subscriber. */
@@ -20,8 +23,10 @@ export class Batch {
     this.#previous = previous;
   }
 
-  sendTo(subscribers: Iterable<Subscriber>): void {
+  /** Who is no longer among the `present` when its turn comes gets nothing. */
+  sendTo(subscribers: readonly Subscriber[], present: ReadonlySet<Subscriber>): void {
     for (const subscriber of subscribers) {
+      if (!present.has(subscriber)) continue;
       subscriber.deliver(this.#bytesFor(subscriber.encoder, formOf(subscriber)), this.publications);
     }
   }
@@ -31,29 +36,36 @@ export class Batch {
     for (const encoding of this.#encodings) {
       if (encoding.encoder === encoder && encoding.form === form) return encoding.bytes;
     }
-    const bytes = encoder.publications(this.channel, this.#in(form));
+    const bytes = encoder.publications(this.channel, this.#in(form, encoder));
     this.#encodings.push({ encoder, form, bytes });
     return bytes;
   }
 
-  #in(form: Form): readonly Publication[] {
+  #in(form: Form, encoder: Encoder): readonly Publication[] {
     if (form === 'plain') return this.publications;
-    let previous = form === 'delta' ? this.#previous : null;
+    let previous: Data | null = null;
+    if (form === 'delta' && this.#previous !== null) {
+      previous = legible(this.#previous.data, encoder);
+    }
     return this.publications.map((publication) => {
-      const before = previous;
-      previous = publication;
-      return inDelta(publication, before);
+      const data = legible(publication.data, encoder);
+      const before = publication.wantsDelta ? previous : null;
+      const delta = before === null ? null : deltaOf(before, data);
+      previous = data;
+      return { ...publication, data: delta ?? opaque(data), delta: delta !== null };
     });
   }
 }
 
-/** For a subscriber with deltas: as a delta to `previous` where that is asked for, shorter and possible. */
-export function inDelta(publication: Publication, previous: Publication | null): Publication {
-  const delta =
-    publication.wantsDelta && previous !== null ? deltaOf(previous.data, publication.data) : null;
-  return delta === null
-    ? { ...publication, data: opaque(publication.data), delta: false }
-    : { ...publication, data: delta, delta: true };
+/** For a subscriber with deltas, but not as one: what a later delta is a delta to. */
+export function whole(publication: Publication, encoder: Encoder): Publication {
+  return { ...publication, data: opaque(legible(publication.data, encoder)), delta: false };
+}
+
+/** The data as a reader of this encoding gets it: to one of JSON, bytes are a text. */
+function legible(data: Data, encoder: Encoder): Data {
+  if (data instanceof Json || encoder.binary) return data;
+  return new Json(`"${base64(data)}"`);
 }
 
 function formOf(subscriber: Subscriber): Form {

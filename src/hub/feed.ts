@@ -1,19 +1,18 @@
 /** One channel as this gateway hears it: its place in the stream, and who listens here. */
 import type { ChannelName } from '../channel/name.ts';
 import type { Publication } from '../channel/publication.ts';
-import { weightOf } from '../channel/publication.ts';
 import type { Page, Position, Query } from '../channel/recovery.ts';
 import { continues, latestSince, missedSince, stepOf } from '../channel/recovery.ts';
+import { assert } from '../kernel/assert.ts';
 import { Refusal } from '../kernel/errors.ts';
 import type { Maybe } from '../kernel/maybe.ts';
 import { chain } from '../kernel/maybe.ts';
-import type { Deferred, Turn } from '../kernel/turn.ts';
-import { Batch } from './fan-out.ts';
-import type { Encoder, Notice, Subscriber } from './subscriber.ts';
+import type { AudienceOptions } from './audience.ts';
+import { Audience } from './audience.ts';
+import type { Notice, Subscriber } from './subscriber.ts';
 
 /** What a feed needs of its surroundings. */
-export interface FeedContext {
-  readonly turn: Turn;
+export interface FeedContext extends AudienceOptions {
   /** Publications come oldest first. */
   read(channel: ChannelName, query: Query): Maybe<Page>;
   /** Called when nobody listens any more. */
@@ -22,8 +21,6 @@ export interface FeedContext {
   count(event: FeedEvent): void;
   /** A read failed; the feed tries again with the next publication or check. */
   failed(channel: ChannelName, error: unknown): void;
-  /** Publications of one turn over it leave at once. */
-  readonly flushBytes: number;
   /** Publications that may wait for a gap to be healed. */
   readonly heldMax: number;
 }
@@ -47,6 +44,9 @@ export interface Joined {
   readonly missed: readonly Publication[] | null;
 }
 
+/** Called when a subscriber is attached: what it writes comes before the first publication. */
+type Welcome = (joined: Joined) => void;
+
 /**
  * - `live`: what continues the stream is delivered.
  * - `reading`: the history is being read, and publications wait: `held`.
@@ -54,25 +54,22 @@ export interface Joined {
  *
  *     (new) --> reading --> live --gap--> reading --> live …
  */
-export class Feed implements Deferred {
+export class Feed {
   readonly channel: ChannelName;
   readonly tracked: boolean;
   readonly #context: FeedContext;
-  readonly #subscribers = new Set<Subscriber>();
+  readonly #audience: Audience;
   /** Those about to join; a feed with guests is not vacated. */
   #guests = 0;
   #offset = 0;
   #epoch = '';
-  #pending: Publication[] = [];
-  #pendingBytes = 0;
-  /** The last publication that went out, while somebody here takes deltas. */
-  #previous: Publication | null = null;
-  #deltas = 0;
+  /** Somebody here knows the stream by another epoch, and learns the new one by a publication. */
+  #isReborn = false;
   #reading: Promise<void> | null = null;
   #held: { publication: Publication; epoch: string }[] = [];
   /** More came than could be held. */
   #overflowed = false;
-  /** Those whose reads for joining are under way, and what was delivered since the first began. */
+  /** Those whose reads for joining are under way, and the last that was delivered meanwhile. */
   #joining = 0;
   #tail: Publication[] = [];
 
@@ -80,14 +77,15 @@ export class Feed implements Deferred {
     this.channel = channel;
     this.tracked = tracked;
     this.#context = context;
+    this.#audience = new Audience(channel, context);
   }
 
   get size(): number {
-    return this.#subscribers.size;
+    return this.#audience.size;
   }
 
   get position(): Position | null {
-    return this.tracked ? { offset: this.#offset, epoch: this.#epoch } : null;
+    return this.tracked ? this.#here() : null;
   }
 
   /** Finds the feed's place in the stream. To be called once, when the bus is being listened to. */
@@ -107,39 +105,19 @@ export class Feed implements Deferred {
   }
 
   /**
-   * Attaches a subscriber at the feed's place. `welcome` is called at that moment: what it writes
-   * to the subscriber comes before the first publication.
+   * Attaches a subscriber at the feed's place.
+   * @throws what the history or `welcome` throws; nothing is left behind then.
    */
-  join(
-    subscriber: Subscriber,
-    back: Return | null,
-    welcome: (joined: Joined) => void,
-  ): Maybe<void> {
-    if (back === null || !this.tracked) {
-      return chain(this.#reading ?? undefined, () => this.#attach(subscriber, null, welcome));
-    }
-    this.#joining += 1;
-    const caughtUp = chain(this.#reading ?? undefined, () =>
-      chain(this.#context.read(this.channel, queryOf(back)), (page) =>
-        chain(this.#catchUp(page.top), () => {
-          this.#attach(subscriber, this.#missed(back, page), welcome);
-        }),
-      ),
+  join(subscriber: Subscriber, back: Return | null, welcome: Welcome): Maybe<void> {
+    return chain(this.#reading ?? undefined, () =>
+      back === null || !this.tracked
+        ? this.#attach(subscriber, null, welcome)
+        : this.#joinSince(back, subscriber, welcome),
     );
-    const done = (): void => {
-      this.#joining -= 1;
-      if (this.#joining === 0) this.#tail = [];
-    };
-    if (caughtUp instanceof Promise) return caughtUp.finally(done);
-    done();
-    return undefined;
   }
 
   leave(subscriber: Subscriber): void {
-    if (!this.#subscribers.delete(subscriber)) return;
-    if (subscriber.delta) this.#deltas -= 1;
-    if (this.#deltas === 0) this.#previous = null;
-    this.#vacateIfEmpty();
+    if (this.#audience.remove(subscriber)) this.#vacateIfEmpty();
   }
 
   /** A publication from the bus. */
@@ -153,30 +131,17 @@ export class Feed implements Deferred {
 
   /** Tells who wants to know that somebody came or left, after all that was published before. */
   notify(notice: Notice): void {
-    this.endTurn();
-    const encodings = new Map<Encoder, Uint8Array>();
-    for (const subscriber of this.#subscribers) {
-      if (!subscriber.joinLeave) continue;
-      const bytes = encodings.get(subscriber.encoder) ?? subscriber.encoder.encode(notice);
-      encodings.set(subscriber.encoder, bytes);
-      subscriber.notify(bytes);
-    }
+    this.#audience.notify(notice);
   }
 
-  /** Compares the feed's place with the stream's top, and reads what is missing. */
+  /**
+   * Compares the feed's place with the stream's top, and reads when they differ: what is missing,
+   * or that the stream went back to a place before it. A top of a moment ago does no harm.
+   */
   check(top: Position): void {
-    if (this.#reading === null && this.#isBehind(top)) this.#heal();
-  }
-
-  /** Sends what gathered. */
-  endTurn(): void {
-    if (this.#pending.length === 0) return;
-    const batch = new Batch(this.channel, this.#pending, this.#previous);
-    this.#pending = [];
-    this.#pendingBytes = 0;
-    if (this.#deltas > 0) this.#previous = batch.publications.at(-1) ?? null;
-    // A subscriber that is closed meanwhile leaves the set, which an iteration survives.
-    batch.sendTo(this.#subscribers);
+    // Where it does not know its place yet, it is about to read it.
+    if (!this.tracked || this.#epoch === '' || this.#reading !== null) return;
+    if (top.epoch !== this.#epoch || top.offset !== this.#offset) this.#healAlone();
   }
 
   #place(publication: Publication, epoch: string): void {
@@ -185,54 +150,68 @@ export class Feed implements Deferred {
       this.#accept(publication);
       return;
     }
-    const step = stepOf({ offset: this.#offset, epoch: this.#epoch }, publication.offset, epoch);
+    const step = stepOf(this.#here(), publication.offset, epoch);
     if (step === 'next') {
       this.#offset = publication.offset;
       this.#accept(publication);
       return;
     }
     this.#context.count(step);
-    if (step === 'double') return;
-    this.#heal();
+    if (step === 'gap') this.#healAlone();
   }
 
-  #accept(publication: Publication): void {
-    if (this.#joining > 0 && this.#tail.length < this.#context.heldMax) {
-      this.#tail.push(publication);
+  #accept(accepted: Publication): void {
+    const isKept = accepted.offset > 0;
+    let publication = accepted;
+    if (this.#isReborn && isKept) {
+      publication = { ...accepted, epoch: this.#epoch };
+      this.#isReborn = false;
     }
-    if (this.#subscribers.size === 0) return;
-    if (this.#pending.length === 0) this.#context.turn.gather(this);
-    this.#pending.push(publication);
-    this.#pendingBytes += weightOf(publication);
-    if (this.#pendingBytes >= this.#context.flushBytes) this.endTurn();
+    if (this.#joining > 0 && isKept) {
+      this.#tail.push(publication);
+      // The oldest is of use only to those who have been reading for longest.
+      if (this.#tail.length > this.#context.heldMax) this.#tail.shift();
+    }
+    this.#audience.publish(publication);
   }
 
   /** Reads once for all subscribers what the bus did not bring; tells them when it is gone. */
-  #heal(): void {
-    const since = { offset: this.#offset, epoch: this.#epoch };
-    const healed = this.#readWhileHolding({ kind: 'since', since, limit: Infinity }, (page) => {
+  #heal(): Maybe<void> {
+    const since = this.#here();
+    return this.#readWhileHolding({ kind: 'since', since, limit: Infinity }, (page) => {
       if (!continues(page, since)) {
         this.#lose(page.top);
         return;
       }
       this.#context.count('healed');
+      // Another life of the stream may go on from the one that the feed was in.
+      this.#isReborn ||= page.top.epoch !== since.epoch;
+      this.#epoch = page.top.epoch;
       for (const publication of page.publications) {
         this.#offset = publication.offset;
         this.#accept(publication);
       }
-      // Another life of the stream may go on from the one that the feed was in.
-      this.#moveTo(page.top);
     });
-    if (!(healed instanceof Promise)) return;
-    healed.catch((error: unknown) => this.#context.failed(this.channel, error));
+  }
+
+  /** Heals where nobody waits for it. */
+  #healAlone(): void {
+    const failed = (error: unknown): void => this.#context.failed(this.channel, error);
+    try {
+      const healed = this.#heal();
+      if (healed instanceof Promise) healed.catch(failed);
+    } catch (error) {
+      failed(error);
+    }
   }
 
   #lose(top: Position): void {
     this.#context.count('lost');
-    this.endTurn();
+    // What was published before belongs to the place before.
+    this.#audience.endTurn();
+    this.#tail = [];
     this.#moveTo(top);
-    this.#previous = null;
-    for (const subscriber of this.#subscribers) subscriber.lost();
+    this.#audience.lost();
   }
 
   #moveTo(top: Position): void {
@@ -242,67 +221,103 @@ export class Feed implements Deferred {
 
   /** What comes while a read is under way waits, and is then placed after what was read. */
   #readWhileHolding(query: Query, use: (page: Page) => void): Maybe<void> {
+    assert(this.#reading === null, 'a feed reads one page at a time');
     const read = this.#context.read(this.channel, query);
     if (!(read instanceof Promise)) {
       use(read);
       return undefined;
     }
-    const finish = (): { publication: Publication; epoch: string }[] => {
-      const held = this.#held;
-      this.#held = [];
-      this.#reading = null;
-      return held;
-    };
     this.#reading = read.then(
       (page) => {
-        const overflowed = this.#overflowed;
-        this.#overflowed = false;
-        const held = finish();
+        const { held, overflowed } = this.#endReading();
         use(page);
         for (const { publication, epoch } of held) this.receive(publication, epoch);
-        if (overflowed && this.#reading === null) this.#heal();
+        if (overflowed && this.#reading === null) this.#healAlone();
       },
       (error: unknown) => {
         // What was held is in the history: the next publication finds a gap and reads again.
-        finish();
+        this.#endReading();
         throw error;
       },
     );
     return this.#reading;
   }
 
-  /** A joining subscriber may have seen more than this gateway: the bus can be slower than a read. */
-  #catchUp(top: Position): Maybe<void> {
-    if (this.#reading === null && this.#isBehind(top)) this.#heal();
-    return chain(this.#reading ?? undefined, () => {
-      if (this.#isBehind(top)) throw new Refusal('internal', 'the stream moves too fast to join');
+  #endReading(): { held: { publication: Publication; epoch: string }[]; overflowed: boolean } {
+    const ended = { held: this.#held, overflowed: this.#overflowed };
+    this.#held = [];
+    this.#overflowed = false;
+    this.#reading = null;
+    return ended;
+  }
+
+  #joinSince(back: Return, subscriber: Subscriber, welcome: Welcome): Maybe<void> {
+    const asked = this.#here();
+    const done = (): void => {
+      this.#joining -= 1;
+      if (this.#joining === 0) this.#tail = [];
+    };
+    this.#joining += 1;
+    let joined: Maybe<void>;
+    try {
+      joined = chain(this.#context.read(this.channel, queryOf(back)), (page) =>
+        chain(this.#catchUp(page.top, asked), () => {
+          const missed = this.#missed(back, page);
+          this.#isReborn ||= missed !== null && back.since.epoch !== this.#epoch;
+          this.#attach(subscriber, missed, welcome);
+        }),
+      );
+    } catch (error) {
+      done();
+      throw error;
+    }
+    if (joined instanceof Promise) return joined.finally(done);
+    done();
+    return undefined;
+  }
+
+  /**
+   * A joining subscriber's read may be ahead of this gateway, for the bus can be slower; or behind
+   * where the feed was when it `asked`, for the stream went back. Either way the feed reads, too.
+   */
+  #catchUp(top: Position, asked: Position): Maybe<void> {
+    if (!this.#isApart(top, asked)) return undefined;
+    // A read that is under way may have begun before the other.
+    if (this.#reading !== null) return this.#reading.then(() => this.#catchUp(top, asked));
+    return chain(this.#heal(), () => {
+      // It read later, so where it stands in another life of the stream, that is a newer one.
+      if (top.epoch === this.#epoch && top.offset > this.#offset) {
+        throw new Refusal('internal', 'the history went back while it was read');
+      }
     });
   }
 
-  #isBehind(top: Position): boolean {
-    return top.epoch !== this.#epoch || top.offset > this.#offset;
+  #isApart(top: Position, asked: Position): boolean {
+    if (top.epoch !== this.#epoch || top.offset > this.#offset) return true;
+    return asked.epoch === this.#epoch && top.offset < asked.offset;
   }
 
   #missed(back: Return, page: Page): readonly Publication[] | null {
-    const here = { offset: this.#offset, epoch: this.#epoch };
     const missed = back.mode === 'cache' ? latestSince : missedSince;
-    return missed(back.since, page, this.#tail, here);
+    return missed(back.since, page, this.#tail, this.#here());
   }
 
-  #attach(
-    subscriber: Subscriber,
-    missed: readonly Publication[] | null,
-    welcome: (joined: Joined) => void,
-  ): void {
-    // What waits for the end of the turn is before the place where the subscriber joins.
-    this.endTurn();
-    this.#subscribers.add(subscriber);
-    if (subscriber.delta) this.#deltas += 1;
-    welcome({ position: this.position, missed });
+  #attach(subscriber: Subscriber, missed: readonly Publication[] | null, welcome: Welcome): void {
+    this.#audience.add(subscriber);
+    try {
+      welcome({ position: this.position, missed });
+    } catch (error) {
+      this.leave(subscriber);
+      throw error;
+    }
+  }
+
+  #here(): Position {
+    return { offset: this.#offset, epoch: this.#epoch };
   }
 
   #vacateIfEmpty(): void {
-    if (this.#subscribers.size === 0 && this.#guests === 0) this.#context.vacated(this);
+    if (this.#audience.size === 0 && this.#guests === 0) this.#context.vacated(this);
   }
 }
 

@@ -90,20 +90,21 @@ export class Hub {
   #start(channel: ChannelName, tracked: boolean): Feed {
     const feed = new Feed(channel, tracked, this.#context);
     this.#feeds.set(channel, feed);
-    const started = chain(this.#source.listen(channel), () => feed.start());
-    if (!(started instanceof Promise)) return feed;
-    const settled = started.then(
-      () => {
-        this.#starting.delete(channel);
-      },
-      (error: unknown) => {
-        this.#starting.delete(channel);
-        this.#vacate(feed);
-        throw error;
-      },
-    );
-    this.#starting.set(channel, settled);
-    return feed;
+    const failed = (error: unknown): never => {
+      this.#starting.delete(channel);
+      // A feed that stayed would know no place, and drop everything in silence.
+      this.#vacate(feed);
+      throw error;
+    };
+    try {
+      const started = chain(this.#source.listen(channel), () => feed.start());
+      if (!(started instanceof Promise)) return feed;
+      const settled = started.then(() => void this.#starting.delete(channel), failed);
+      this.#starting.set(channel, settled);
+      return feed;
+    } catch (error) {
+      return failed(error);
+    }
   }
 
   #vacate(feed: Feed): void {

@@ -3,6 +3,8 @@ import type { ClientInfo, Publication } from '../channel/publication.ts';
 
 /** An encoding, as far as the fan-out uses one. It is compared by identity: one object, one form. */
 export interface Encoder {
+  /** Whether bytes travel as bytes; where they do not, they are a base64 text. */
+  readonly binary: boolean;
   publications(channel: string, publications: readonly Publication[]): Uint8Array;
   encode(notice: Notice): Uint8Array;
 }

@@ -73,6 +73,8 @@ export class Heartbeat implements Timed {
     }
     if (this.#pingAtMs <= nowMs) {
       this.#owner.sendPing();
+      // A ping that was one too many for a slow reader has closed the connection.
+      if (this.#stopped) return;
       this.#pongByMs = nowMs + this.#timeoutMs;
       this.#pingAtMs = nowMs + this.#intervalMs;
     }

@@ -7,6 +7,8 @@ import type { Transport } from './transport.ts';
 export interface OutboxOwner {
   /** The transport did not take a frame: what was in it is lost to this connection. */
   refused(): void;
+  /** There is room again for who was not admitted, and the transport has nothing left to drain. */
+  drained(): void;
 }
 
 export class Outbox implements Deferred {
@@ -22,6 +24,8 @@ export class Outbox implements Deferred {
   /** The socket took less than it was given; `drained` ends it. */
   #congested = false;
   #corked = false;
+  /** Somebody was not admitted since there was room the last time. */
+  #crowded = false;
 
   constructor(
     owner: OutboxOwner,
@@ -40,7 +44,9 @@ export class Outbox implements Deferred {
     if (this.#bytes + bytes <= this.#bytesMax && !this.#congested) return true;
     if (!this.#corked) this.endTurn();
     const waiting = this.#bytes + this.#backlog();
-    return waiting === 0 || waiting + bytes <= this.#bytesMax;
+    if (waiting === 0 || waiting + bytes <= this.#bytesMax) return true;
+    this.#crowded = true;
+    return false;
   }
 
   /** Takes the chunk, whose bytes nobody may change any more. It leaves at the end of the turn. */
@@ -83,13 +89,17 @@ export class Outbox implements Deferred {
     const sent = this.#transport.send(frame, this.codec.binary);
     if (sent !== 'sent') this.#congested = true;
     if (sent === 'refused') this.#owner.refused();
+    // What was too much for a corked outbox may have left in one go.
+    if (this.#crowded && !this.#congested) this.#owner.drained();
   }
 
   /** Whether there is room enough again to make up for what a slow reader missed. */
   drained(): boolean {
     const backlog = this.#transport.buffered();
     if (backlog === 0) this.#congested = false;
-    return backlog <= this.#bytesMax / 2;
+    if (backlog > this.#bytesMax / 2) return false;
+    this.#crowded = false;
+    return true;
   }
 
   #backlog(): number {

@@ -1,5 +1,4 @@
 /** What a new subscriber is told about its subscription. */
-import { inDelta } from '../hub/fan-out.ts';
 import type { Joined } from '../hub/feed.ts';
 import type { Position } from '../channel/recovery.ts';
 import type { SubscribeResult } from '../protocol/frames.ts';
@@ -21,7 +20,7 @@ export function subscribeResult(terms: Terms, outcome: Outcome): SubscribeResult
   const position = recoverable || positioned ? (joined.position ?? NOWHERE) : NOWHERE;
   const missed = joined.missed ?? [];
   // A client that recovered goes on from where it was, and moves with each publication.
-  const from = recovered && terms.rules.recovery === 'stream' ? since.offset : position.offset;
+  const from = recovered && terms.rules.recovery !== 'cache' ? since.offset : position.offset;
   return {
     ...expiryOf(terms.renewable ? terms.expireAtMs : null, nowMs),
     recoverable,
@@ -30,7 +29,7 @@ export function subscribeResult(terms: Terms, outcome: Outcome): SubscribeResult
     offset: from,
     recovered,
     wasRecovering: since !== null,
-    publications: delta ? missed.map((publication) => inDelta(publication, null)) : missed,
+    publications: missed,
     delta,
     data,
   };

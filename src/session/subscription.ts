@@ -1,5 +1,5 @@
 /** One subscription of one connection, from the moment it is asked for. */
-import { inDelta } from '../hub/fan-out.ts';
+import { whole } from '../hub/fan-out.ts';
 import type { Feed, Joined } from '../hub/feed.ts';
 import type { Encoder, Subscriber } from '../hub/subscriber.ts';
 import type { ChannelName } from '../channel/name.ts';
@@ -38,6 +38,8 @@ export class Subscription implements Subscriber {
   deltaReady = false;
   /** Whether the presence may know of it. */
   isPresent = false;
+  /** Whether others were told that it joined. */
+  isAnnounced = false;
   terms: Terms;
   readonly #owner: SubscriptionOwner;
   #feed: Feed | null = null;
@@ -109,6 +111,11 @@ export class Subscription implements Subscriber {
     this.#owner.lost(this);
   }
 
+  /** A publication from the history, as this subscriber takes it. */
+  inForm(publication: Publication): Publication {
+    return this.terms.delta ? whole(publication, this.encoder) : publication;
+  }
+
   /** The outbox has room again: makes up for what was not sent. */
   resume(): void {
     const lag = this.#lag;
@@ -116,7 +123,7 @@ export class Subscription implements Subscriber {
     if (lag === null || feed === null || lag.kind === 'resuming') return;
     if (lag.kind === 'latest') {
       this.#lag = null;
-      this.#write([lag.publication]);
+      this.#makeUp(feed, [lag.publication]);
     } else if (lag.since === null) {
       this.lost();
     } else {
@@ -125,27 +132,37 @@ export class Subscription implements Subscriber {
   }
 
   #fallBehind(publications: readonly Publication[]): void {
-    const [first] = publications;
-    const last = publications.at(-1);
     const feed = this.#feed;
-    if (first === undefined || last === undefined || feed === null) return;
+    if (feed === null) return;
     const policy = this.terms.rules.slowConsumer;
     this.#owner.countSlow(policy);
     this.deltaReady = false;
     if (policy === 'disconnect') {
       this.#owner.tooSlow();
     } else if (policy === 'latest') {
-      if (this.#lag === null) this.#owner.lags(this);
-      this.#lag = { kind: 'latest', publication: last };
+      this.#keepLatest(publications);
     } else {
-      this.#skipFrom(feed, first.offset - 1);
+      this.#skip(feed, publications);
     }
   }
 
+  /** Of those that are in the history if there are such, for they tell where the channel stands. */
+  #keepLatest(publications: readonly Publication[]): void {
+    const kept = this.#lag?.kind === 'latest' ? [this.#lag.publication] : [];
+    const all = [...kept, ...publications];
+    const latest = all.findLast(({ offset }) => offset > 0) ?? all.at(-1);
+    if (latest === undefined) return;
+    if (this.#lag === null) this.#owner.lags(this);
+    this.#lag = { kind: 'latest', publication: latest };
+  }
+
   /** Leaves the feed, and keeps it alive, until there is room to catch up from the history. */
-  #skipFrom(feed: Feed, offset: number): void {
+  #skip(feed: Feed, publications: readonly Publication[]): void {
     const here = feed.position;
-    const since = here === null || offset < 0 ? null : { offset, epoch: here.epoch };
+    const [first] = publications;
+    // What was published past the history is in no history to catch up from.
+    const isKept = first !== undefined && publications.every(({ offset }) => offset > 0);
+    const since = here !== null && isKept ? { offset: first.offset - 1, epoch: here.epoch } : null;
     this.#lag = { kind: 'skip', since };
     feed.hold();
     feed.leave(this);
@@ -155,9 +172,16 @@ export class Subscription implements Subscriber {
   #rejoin(feed: Feed, since: Position): void {
     this.#lag = { kind: 'resuming' };
     const back = { since, mode: 'stream', publicationsMax: Infinity } as const;
-    const rejoined = feed.join(this, back, (joined) => this.#caughtUp(feed, joined));
     // What could not be read now, the client can ask for again.
-    if (rejoined instanceof Promise) rejoined.catch(() => this.lost());
+    const failed = (): void => {
+      if (this.#state !== 'left') this.lost();
+    };
+    try {
+      const rejoined = feed.join(this, back, (joined) => this.#caughtUp(feed, joined));
+      if (rejoined instanceof Promise) rejoined.catch(failed);
+    } catch {
+      failed();
+    }
   }
 
   #caughtUp(feed: Feed, joined: Joined): void {
@@ -168,14 +192,22 @@ export class Subscription implements Subscriber {
     this.#lag = null;
     feed.release();
     if (joined.missed === null) this.lost();
-    else this.#write(joined.missed);
+    else this.#makeUp(feed, joined.missed);
+  }
+
+  /** What was not sent may have told of another life of the stream, so the first tells of it. */
+  #makeUp(feed: Feed, publications: readonly Publication[]): void {
+    const [first, ...rest] = publications;
+    if (first === undefined) return;
+    const epoch = first.offset > 0 ? (feed.position?.epoch ?? null) : null;
+    this.#write([{ ...first, epoch }, ...rest]);
   }
 
   /** One by one, as there may be room for some and not for all. */
   #write(publications: readonly Publication[]): void {
     const { outbox } = this.#owner;
     for (const [index, publication] of publications.entries()) {
-      const form = this.terms.delta ? inDelta(publication, null) : publication;
+      const form = this.inForm(publication);
       const bytes = this.encoder.publications(this.channel, [form]);
       if (!outbox.admits(bytes.length)) {
         this.#fallBehind(publications.slice(index));

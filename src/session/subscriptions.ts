@@ -92,7 +92,7 @@ export class Subscriptions implements SubscriptionOwner {
       throw error;
     }
     if (terms.expireAtMs !== null) this.#session.expireBy(this.#endOf(terms, terms.expireAtMs));
-    if (terms.joinLeave) await services.broker.notify('join', channel, subscription.info);
+    if (terms.joinLeave && !subscription.hasLeft) await this.#announce(subscription);
     return subscription;
   }
 
@@ -121,7 +121,8 @@ export class Subscriptions implements SubscriptionOwner {
     let next = NEVER;
     for (const subscription of this.#all?.values() ?? []) {
       const { terms } = subscription;
-      if (terms.expireAtMs === null) continue;
+      // One that is still joining is not known to the client; it is looked at when it has joined.
+      if (terms.expireAtMs === null || !subscription.isJoined) continue;
       const endMs = this.#endOf(terms, terms.expireAtMs);
       if (endMs > nowMs) {
         next = Math.min(next, endMs);
@@ -159,6 +160,7 @@ export class Subscriptions implements SubscriptionOwner {
 
   /** A client subscribes again by itself; what the server subscribed, only a new connection brings back. */
   lost(subscription: Subscription): void {
+    if (subscription.hasLeft) return;
     if (subscription.terms.origin === 'server') this.#session.close('insufficientState');
     else this.end(subscription, UNSUBSCRIBES.insufficientState);
   }
@@ -171,9 +173,7 @@ export class Subscriptions implements SubscriptionOwner {
     const { hub, presence } = this.#session.services;
     const { channel, terms } = entry;
     const { subscribersMax, historySize } = terms.rules;
-    if (subscribersMax > 0 && hub.subscribersOf(channel) >= subscribersMax) {
-      throw new Refusal('limitExceeded', 'subscribers of the channel');
-    }
+    if (subscribersMax > 0 && hub.subscribersOf(channel) >= subscribersMax) throw crowded();
     const feed = await hub.open(channel, historySize > 0);
     try {
       stillWanted(subscription);
@@ -184,12 +184,14 @@ export class Subscriptions implements SubscriptionOwner {
       }
       await feed.join(subscription, this.#returnOf(entry), (joined) => {
         stillWanted(subscription);
-        entry.welcome(joined);
+        // Others may have joined while this one waited.
+        if (subscribersMax > 0 && feed.size > subscribersMax) throw crowded();
+        const missed = joined.missed?.map((publication) => subscription.inForm(publication));
+        entry.welcome({ ...joined, missed: missed ?? null });
+        // To write to a socket may end it.
+        stillWanted(subscription);
         subscription.joined(feed);
       });
-    } catch (error) {
-      feed.leave(subscription);
-      throw error;
     } finally {
       feed.release();
     }
@@ -197,14 +199,26 @@ export class Subscriptions implements SubscriptionOwner {
 
   #returnOf({ terms, since }: Entry): Return | null {
     const { recovery } = terms.rules;
-    if (since === null || recovery === 'off') return null;
+    // An override makes recoverable what the namespace does not.
+    if (since === null || (recovery === 'off' && !terms.recoverable)) return null;
     const publicationsMax = this.#session.services.limits.historyPublications;
-    return { since, mode: recovery, publicationsMax };
+    return { since, mode: recovery === 'off' ? 'stream' : recovery, publicationsMax };
+  }
+
+  /** Whoever cannot be told of a join misses no more than that. */
+  async #announce(subscription: Subscription): Promise<void> {
+    const { broker, fault } = this.#session.services;
+    subscription.isAnnounced = true;
+    try {
+      await broker.notify('join', subscription.channel, subscription.info);
+    } catch (error) {
+      fault('join', error);
+    }
   }
 
   /** False when it was parted with before. What others have to be told follows by itself. */
   #part(subscription: Subscription): boolean {
-    const { channel, terms, info, isJoined, isPresent } = subscription;
+    const { channel, info, isAnnounced, isPresent } = subscription;
     subscription.leave();
     this.#lagging?.delete(subscription);
     if (this.#all?.get(channel) !== subscription) return false;
@@ -212,7 +226,7 @@ export class Subscriptions implements SubscriptionOwner {
     const { presence, broker, fault } = this.#session.services;
     try {
       const parted = chain(isPresent ? presence.remove(channel, info) : undefined, () =>
-        isJoined && terms.joinLeave ? broker.notify('leave', channel, info) : undefined,
+        isAnnounced ? broker.notify('leave', channel, info) : undefined,
       );
       if (parted instanceof Promise) parted.catch((error: unknown) => fault('leave', error));
     } catch (error) {
@@ -226,6 +240,10 @@ export class Subscriptions implements SubscriptionOwner {
       ? expireAtMs + this.#session.services.settings.subscriptionGraceMs
       : expireAtMs;
   }
+}
+
+function crowded(): Refusal {
+  return new Refusal('limitExceeded', 'subscribers of the channel');
 }
 
 /** @throws {Refusal} when the subscription was taken back while something was waited for. */
