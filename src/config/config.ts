@@ -84,9 +84,10 @@ export type Reading =
 
 /**
  * Flags win over the environment, the environment over the file, the file over the defaults.
+ * `backend` is as for `parseConfig`.
  * @throws ConfigError with all that is wrong.
  */
-export function readConfig(surroundings: Surroundings = {}): Reading {
+export function readConfig(surroundings: Surroundings = {}, backend: Backend = {}): Reading {
   const { argv = process.argv.slice(2), env = process.env, readFile = readText } = surroundings;
   const problems: string[] = [];
   const flags = readFlags(argv, problems);
@@ -96,7 +97,12 @@ export function readConfig(surroundings: Surroundings = {}): Reading {
   const file = readFileOptions(flags.config ?? environment.config, readFile, problems);
   if (file === null) throw new ConfigError(problems);
   const givens = new Map([...file.givens, ...environment.givens, ...flags.givens]);
-  return { config: build(givens, {}, problems), file: file.path };
+  return { config: build(givens, backend, problems), file: file.path };
+}
+
+/** Whoever reads what this process prints wants no colours: https://no-color.org. */
+export function wantsPlainText(env: Environment = process.env): boolean {
+  return (env['NO_COLOR'] ?? '') !== '' || env['TERM'] === 'dumb';
 }
 
 /**
@@ -271,6 +277,8 @@ export function redacted(config: Config): Readonly<Record<string, unknown>> {
       ...tokens,
       hmacSecret: hidden(tokens.hmacSecret),
       hmacPreviousSecret: hidden(tokens.hmacPreviousSecret),
+      // Some issuers want a key in it.
+      jwksUrl: tokens.jwksUrl?.replace(/\?.*/, '?[hidden]'),
     },
     api: { keys: api.keys.map(hidden) },
     redis: redis === null ? null : { ...redis, url: hidden(redis.url) },
