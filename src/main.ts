@@ -1,24 +1,19 @@
 #!/usr/bin/env node
-/** The process: configuration, gateway, listen, wait for a signal, close. */
-import { destination, pino } from 'pino';
-import { readConfig } from './config/config.ts';
-import { ConfigError } from './config/problems.ts';
-import { Gateway } from './gateway.ts';
+/** The process: hands the command line to its commands, and builds the gateway that one of them runs. */
+import { run } from './cli/cli.ts';
+import type { Served } from './cli/shell.ts';
+import type { Config } from './config/config.ts';
 import { silentHooks } from './hooks/hooks.ts';
 import { systemClock } from './kernel/clock.ts';
 import { VERSION } from './version.ts';
 import { welcome } from './welcome.ts';
 
-/** Nothing was wrong; a second signal came while closing; it could not start; it is set up wrongly. */
-const EXIT = { impatient: 1, failed: 1, misconfigured: 2 } as const;
-
-async function main(): Promise<void> {
-  const reading = readConfig();
-  if (reading.config === null) {
-    process.stdout.write(reading.print);
-    return;
-  }
-  const { config, file } = reading;
+/** The parts of a gateway are only loaded where one runs. */
+async function open(config: Config): Promise<Served> {
+  const [{ destination, pino }, { Gateway }] = await Promise.all([
+    import('pino'),
+    import('./gateway.ts'),
+  ]);
   // Logs go to stderr, so that stdout is only for people.
   const log = pino({ level: config.logLevel, base: null }, destination(2));
   const gateway = new Gateway(config, {
@@ -28,24 +23,7 @@ async function main(): Promise<void> {
     random: Math.random,
     version: VERSION,
   });
-  const address = await gateway.start();
-  log.info({ ...address, file, dev: config.dev }, 'listening');
-  process.stdout.write(welcome(config, address));
-  let stopping = false;
-  const stop = (signal: string): void => {
-    if (stopping) process.exit(EXIT.impatient);
-    stopping = true;
-    log.info({ signal }, 'closing; once more to stop at once');
-    // Nothing is left then that keeps the process alive: it ends by itself.
-    void gateway.close();
-  };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
+  return { log, start: () => gateway.start(), close: () => gateway.close() };
 }
 
-main().catch((error: unknown) => {
-  const misconfigured = error instanceof ConfigError;
-  const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`sluice: ${message}\n`);
-  process.exitCode = misconfigured ? EXIT.misconfigured : EXIT.failed;
-});
+process.exitCode = await run(process.argv.slice(2), { open, welcome });

@@ -1,4 +1,5 @@
 /** What `sluice` prints when it listens: where, and what to try next. */
+import { reachable } from './cli/place.ts';
 import type { Config } from './config/config.ts';
 import type { Address } from './gateway.ts';
 import { CONNECTION_PATH } from './server/front.ts';
@@ -23,10 +24,4 @@ export function welcome(config: Config, address: Address): string {
     'Stop it with Ctrl-C.',
   ];
   return `${lines.join('\n')}\n`;
-}
-
-/** An address that a person on this machine can open. */
-function reachable(host: string): string {
-  if (host === '0.0.0.0' || host === '::') return 'localhost';
-  return host.includes(':') ? `[${host}]` : host;
 }

@@ -1,0 +1,45 @@
+/** What all commands are given. */
+import type { Config } from '../config/config.ts';
+import type { Log } from '../kernel/log.ts';
+import type { Sink, Terminal } from './terminal.ts';
+
+/** Where a gateway listens. */
+interface Address {
+  readonly port: number;
+  readonly internalPort: number;
+}
+
+/** A gateway of this process. */
+export interface Served {
+  readonly log: Log;
+  start(): Promise<Address>;
+  close(): Promise<void>;
+}
+
+/** What the root of the program does for its commands. */
+export interface Host {
+  /** Builds the gateway that `serve` runs. */
+  open(config: Config): Promise<Served>;
+  /** What a person is told when it listens. */
+  welcome(config: Config, address: Address): string;
+}
+
+/** Where results go. */
+export interface Out extends Sink {
+  /** What nobody has taken yet. */
+  readonly writableLength: number;
+  on(event: 'error', listener: (error: NodeJS.ErrnoException) => void): unknown;
+}
+
+export interface Streams {
+  readonly out: Out;
+  readonly err: Sink;
+}
+
+export interface Shell {
+  readonly terminal: Terminal;
+  readonly out: Out;
+  readonly host: Host;
+  /** What becomes of the process when nobody reads its output any more: it ends, quietly. */
+  readonly onBrokenPipe: (act: () => void) => void;
+}
