@@ -9,7 +9,7 @@ import { Bystander } from '../support/bystander.ts';
 import { ManualClock } from '../support/clock.ts';
 import type { EdgeName, Running } from '../support/gateway.ts';
 import { EDGES, startGateway } from '../support/gateway.ts';
-import { ask } from '../support/http.ts';
+import { ask, meter } from '../support/http.ts';
 import { KeptLog } from '../support/log.ts';
 import type { Encoding, Message } from '../support/peer.ts';
 import { frameOf, Peer } from '../support/peer.ts';
@@ -246,7 +246,7 @@ describe.each(EDGES)('over %s, a gateway survives', (transport) => {
     ['a command in JSON', 'msgpack', bytes('{"id":9,"ping":{}}'), 'close 3501'],
     ['a command in MessagePack', 'json', hex('82 a2 6964 09 a4 70696e67 80'), 'close 3501'],
   ])('%s in %s', async (_, encoding, hostile, outcome) => {
-    const { url, log, bystander } = await scene(transport);
+    const { url, http, log, bystander } = await scene(transport);
     const peer = await Peer.connected(url, { encoding });
     peer.socket.send(hostile, { binary: true });
     if (outcome.startsWith('error')) {
@@ -257,6 +257,10 @@ describe.each(EDGES)('over %s, a gateway survives', (transport) => {
       expect(`close ${(await peer.ended()).code}`).toBe(outcome);
     }
     await bystander.isUndisturbed('news');
+    const [meterName, code] = outcome.startsWith('error')
+      ? ['errors', outcome.slice(6)]
+      : ['closes', outcome.slice(6)];
+    expect((await meter(http, meterName)).get(code)).toBe(1);
     expectQuiet(log);
   });
 
@@ -427,7 +431,7 @@ describe.each(EDGES)('over %s, a gateway survives', (transport) => {
     ['a length of 2^62', [hex('81 ff 4000000000000000 00000000')], 1009],
     ['a length of 2^32', [hex('82 ff 0000000100000000 00000000')], 1009],
   ])('a frame with %s', async (_, frames, code) => {
-    const { port, log, bystander } = await scene(transport);
+    const { port, http, log, bystander } = await scene(transport);
     const peer = await RawPeer.saying(port, upgrade(PATH));
     await peer.heard('101 Switching');
     peer.say(frame(0x81, bytes('{"id":1,"connect":{}}\n{"id":2,"subscribe":{"channel":"news"}}')));
@@ -436,6 +440,11 @@ describe.each(EDGES)('over %s, a gateway survives', (transport) => {
     await peer.ended();
     expectClose(transport, peer, code);
     await bystander.isUndisturbed('news');
+    // What is wrong in a close frame uWS takes for no code at all.
+    const lenient = transport === 'uws' && frames[0]?.[0] === 0x88 && frames[0].length < 100;
+    const [[counted, times] = [], ...more] = await meter(http, 'closes');
+    expect(lenient ? ['1005', '1006'] : [String(code)]).toContain(counted);
+    expect([times, more]).toEqual([1, []]);
     expectQuiet(log);
   });
 
