@@ -59,6 +59,8 @@ export function buildOrgans(config: Config, surroundings: Surroundings): Organs 
     config.namespaces.get(namespaceOf(channel)) ?? null;
   const { clock, random, version } = surroundings;
   const uid = randomUUID();
+  const node = { uid, name: hostname(), version };
+  const startedAtMs = clock.now();
   const common = { ...frame, clock, random, rulesOf };
   const sharing = share({
     ...common,
@@ -70,6 +72,8 @@ export function buildOrgans(config: Config, surroundings: Surroundings): Organs 
     },
     check: (channel, top) => hub.check(channel, top),
     apply: (control) => applyControl(roster, control),
+    residents: () => ({ node, hub, roster }),
+    uptimeMs: () => clock.now() - startedAtMs,
   });
   const { broker, presence } = sharing;
   const hub = buildHub(config, frame, sourceOf(broker, rulesOf));
@@ -92,22 +96,12 @@ export function buildOrgans(config: Config, surroundings: Surroundings): Organs 
   const operations = new Operations({
     ...services,
     carry: sharing.carry,
-    node: { uid, name: hostname(), version },
-    startedAtMs: clock.now(),
+    census: sharing.census,
+    node,
+    startedAtMs,
   });
   const api = createApi(operations, { limits: config.limits, version, fault });
-  return {
-    hub,
-    sharing,
-    roster,
-    verifier,
-    meters,
-    wheel,
-    services,
-    operations,
-    api,
-    fault,
-  };
+  return { hub, sharing, roster, verifier, meters, wheel, services, operations, api, fault };
 }
 
 /** What holds the organs: time, turns, counts and the log. */

@@ -14,11 +14,13 @@ import type { ThrottledLog } from './kernel/log.ts';
 import type { Meters } from './kernel/meters.ts';
 import type { Part } from './kernel/part.ts';
 import type { Wheel } from './kernel/wheel.ts';
+import type { Residents } from './api/census.ts';
 import { ControlBus } from './control-bus.ts';
 import { MemoryPresence } from './presence/memory.ts';
 import type { Presence } from './presence/presence.ts';
 import { RedisPresence } from './presence/redis.ts';
 import { connectRedis } from './redis/redis.ts';
+import { SharedCensus } from './shared-census.ts';
 
 export interface SharingContext {
   readonly config: Config;
@@ -34,6 +36,9 @@ export interface SharingContext {
   readonly rulesOf: (channel: ChannelName) => Rules | null;
   /** Told where a stream stands when the bus may have lost something of it. */
   readonly check: (channel: ChannelName, top: Position) => void;
+  /** Who and what is here, and for how long this gateway has been. */
+  readonly residents: () => Residents;
+  readonly uptimeMs: () => number;
   /** Carries out on the connections here what another gateway was asked for. */
   readonly apply: (control: Control) => Promise<void>;
 }
@@ -45,6 +50,8 @@ export interface Sharing {
   readonly carry: ((control: Control) => Promise<void>) | null;
   /** In the order of their birth. */
   readonly parts: readonly Part[];
+  /** What all gateways carry; null where this one is alone. */
+  readonly census: SharedCensus | null;
   /** Whether what is published here is delivered. */
   isReady(): boolean;
 }
@@ -75,6 +82,7 @@ function shareNothing(context: SharingContext): Sharing {
     broker,
     presence,
     carry: null,
+    census: null,
     parts: [
       { name: 'broker', close: () => broker.close() },
       { name: 'presence', close: () => presence.close() },
@@ -112,14 +120,18 @@ function shareIn({ url, prefix }: RedisConfig, context: SharingContext): Sharing
       log.warn('control', { reason }, 'refused a message of the bus');
     },
   });
+  const { channelNameLength } = config.limits;
+  const census = new SharedCensus({ ...context, redis, channelNameLength });
   return {
     broker,
     presence,
     carry: (carried) => control.carry(carried),
+    census,
     parts: [
       { name: 'redis', close: () => redis.close() },
       { name: 'broker', close: () => broker.close() },
       { name: 'presence', close: () => presence.close() },
+      { name: 'census', close: () => census.close() },
     ],
     isReady: () => broker.isReady,
   };

@@ -39,6 +39,11 @@ export interface OperationsContext extends Residents {
   rulesOf(channel: ChannelName): Rules | null;
   /** Tells every other gateway what is done to the connections of a user; null where there is none. */
   readonly carry?: ((control: Control) => Promise<void>) | null;
+  /** What all gateways carry; null where this one is alone. */
+  readonly census?: {
+    nodes(): Promise<readonly NodeInfo[]>;
+    together(): Promise<Residents['hub']>;
+  } | null;
   /** Logs whole what is our fault, where others of the same call go on. */
   fault(where: string, error: unknown): void;
 }
@@ -179,20 +184,21 @@ export class Operations {
     await this.#context.broker.removeHistory(this.#kept(name).channel);
   }
 
-  /** The channels with subscribers here, at most `CHANNELS_MAX`. */
+  /** The channels with subscribers, at most `CHANNELS_MAX`. */
   async channels({ pattern = '' }: ChannelsOptions = {}): Promise<Channels> {
-    const { hub, limits } = this.#context;
+    const { census, hub, limits } = this.#context;
     if (pattern.length > limits.channelNameLength) {
       throw new Refusal(
         'badRequest',
         `pattern has more than ${limits.channelNameLength} characters`,
       );
     }
-    return channelsOf(hub, pattern);
+    return channelsOf((await census?.together()) ?? hub, pattern);
   }
 
   async info(): Promise<{ nodes: readonly NodeInfo[] }> {
-    const { clock, startedAtMs } = this.#context;
+    const { census, clock, startedAtMs } = this.#context;
+    if (census) return { nodes: await census.nodes() };
     return { nodes: [await nodeInfo(this.#context, clock.now() - startedAtMs)] };
   }
 

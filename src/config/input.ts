@@ -34,7 +34,7 @@ export interface ConfigInput {
   readonly anonymous?: boolean;
   readonly tokens?: TokensInput;
   readonly api?: { readonly keys?: readonly string[] };
-  /** What gateways share: `redis://…`, `redis+sentinel://…`, `redis+cluster://…`. */
+  /** What gateways share: `redis://…`, `rediss://…`, `redis+sentinel://…`. */
   readonly redis?: { readonly url?: string; readonly prefix?: string };
   /** How often each client is pinged, and how long it may take to answer. */
   readonly ping?: {

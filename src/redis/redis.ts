@@ -27,7 +27,8 @@ export interface RedisOptions extends Surroundings {
 export function connectRedis({ url, prefix, ...surroundings }: RedisOptions): Redis {
   const target = targetOf(url);
   const cluster = target.kind === 'cluster';
-  if (cluster) throw new Error('not yet');
+  // The names, the scripts and the bus are made for it; the connections are not there yet.
+  if (cluster) throw new Error('redis+cluster:// cannot be used yet');
   const link = new SingleLink(target, surroundings);
   const bus = new SingleBus(target, surroundings);
   return {

@@ -21,8 +21,8 @@ beforeAll(async () => {
 afterAll(() => server.dispose());
 
 function draft(data: unknown, set: Partial<Draft> = {}): Draft {
-  const plain = { data: Json.of(data), info: null, tags: null, event: null, wantsDelta: false };
-  return { ...plain, ...set };
+  const bare = { data: Json.of(data), info: null, tags: null, event: null, wantsDelta: false };
+  return { ...bare, ...set };
 }
 
 interface Rig {
@@ -82,7 +82,9 @@ describe('a broker in Redis', () => {
       draft(0, { data: new Uint8Array([1, 0, 13, 10, 200]), wantsDelta: true }),
       draft(0, { data: new Json(JSON.stringify('x'.repeat(100_000))) }),
     ];
-    const published = await Promise.all(drafts.map((one) => broker.publish(channel, one, PLAIN)));
+    const published = await Promise.all(
+      drafts.map(async (one) => broker.publish(channel, one, PLAIN)),
+    );
     expect(published.map(({ position }) => position.offset)).toEqual([1, 2, 3]);
     await vi.waitFor(() => expect(heard).toHaveLength(3));
     const { publications } = await broker.history(

@@ -57,6 +57,7 @@ test('clients of a killed gateway move and recover, and it leaves nobody behind'
     const notice = leave as { readonly info: { readonly client: string } } | undefined;
     return notice === undefined ? [] : [notice.info.client];
   });
-  const self = (other.heard[0]?.['connect'] as { readonly client: string }).client;
+  const [connected] = other.heard;
+  const self = (connected!['connect'] as { readonly client: string }).client;
   expect(left.toSorted()).toEqual(there.filter((client) => client !== self).toSorted());
 }, 60_000);

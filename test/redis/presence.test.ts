@@ -88,3 +88,37 @@ test('what the API does to a user reaches it on every gateway', async () => {
   expect(await call('disconnect', { user: 'ann' })).toBe(200);
   for (const peer of peers) expect((await peer.ended()).code).toBe(3503);
 });
+
+test('each gateway tells of all gateways and their channels', async () => {
+  const redis = await RedisServer.start();
+  const [a, b] = await Promise.all([gatewayOn(redis.url), gatewayOn(redis.url)]);
+  const peers = [await Peer.connected(a.url), await Peer.connected(b.url)];
+  for (const [index, peer] of peers.entries()) {
+    await peer.subscribe('room');
+    await peer.subscribe(`own ${index}`);
+  }
+  const result = async (method: string): Promise<unknown> =>
+    (await api(a.http, method, {})).answer['result'];
+  await vi.waitFor(
+    async () =>
+      expect(await result('channels')).toEqual({
+        channels: {
+          room: { num_clients: 2 },
+          'own 0': { num_clients: 1 },
+          'own 1': { num_clients: 1 },
+        },
+      }),
+    SOON,
+  );
+  const nodes = async (): Promise<unknown> => ((await result('info')) as { nodes: unknown }).nodes;
+  await vi.waitFor(async () => {
+    const both = await nodes();
+    expect(both).toHaveLength(2);
+    expect(both).toMatchObject([
+      { num_clients: 1, num_subs: 2 },
+      { num_clients: 1, num_subs: 2 },
+    ]);
+  }, SOON);
+  await b.gateway.close();
+  expect(await nodes()).toHaveLength(1);
+});
