@@ -239,28 +239,25 @@ describe.each(EDGES)('over %s, an internal port', (transport) => {
   });
 });
 
-describe.each(EDGES)('a process over %s', (transport) => {
-  const flags = ['--dev', `--transport=${transport}`];
-
-  test.each(['SIGTERM', 'SIGINT'] as const)(
-    'ends by itself at %s, with clients connected',
-    async (signal) => {
-      const program = await Program.listening([...flags, '--port=0']);
-      const peers = await Promise.all([1, 2, 3].map(() => Peer.connected(program.url)));
-      for (const peer of peers) await peer.subscribe('news');
-      const deaf = await Peer.connected(program.url);
-      deaf.socket.pause();
-      const silent = await RawPeer.connect(program.port);
-      const half = await RawPeer.saying(program.port, 'GET / HTTP/1.1\r\n');
-      program.process.kill(signal);
-      for (const peer of peers) expect(await peer.ended()).toEqual(SHUTDOWN);
-      expect(await program.exit()).toBe(0);
-      expect(program.complaints).toEqual([]);
-      await silent.ended();
-      await half.ended();
-      deaf.cut();
-    },
-  );
+test.each([
+  ['uws', 'SIGTERM'],
+  ['ws', 'SIGTERM'],
+  ['uws', 'SIGINT'],
+] as const)('a process over %s ends by itself at %s, with clients', async (transport, signal) => {
+  const program = await Program.listening(['--dev', '--port=0', `--transport=${transport}`]);
+  const peers = await Promise.all([1, 2, 3].map(() => Peer.connected(program.url)));
+  for (const peer of peers) await peer.subscribe('news');
+  const deaf = await Peer.connected(program.url);
+  deaf.socket.pause();
+  const silent = await RawPeer.connect(program.port);
+  const half = await RawPeer.saying(program.port, 'GET / HTTP/1.1\r\n');
+  program.process.kill(signal);
+  for (const peer of peers) expect(await peer.ended()).toEqual(SHUTDOWN);
+  expect(await program.exit()).toBe(0);
+  expect(program.complaints).toEqual([]);
+  await silent.ended();
+  await half.ended();
+  deaf.cut();
 });
 
 describe('a process', () => {
