@@ -15,7 +15,8 @@ import type {
   Published,
   PublishOptions,
 } from './broker.ts';
-import { IDEMPOTENCY_TTL_MS, STREAM_OUTLIVES_MS } from './broker.ts';
+import { STREAM_OUTLIVES_MS } from './broker.ts';
+import { Idempotency } from './idempotency.ts';
 import { Stream } from './stream.ts';
 
 export interface MemoryBrokerOptions {
@@ -32,23 +33,18 @@ export interface MemoryBrokerOptions {
 
 const LISTENED_RECHECK_MS = 60_000;
 
-interface Remembered {
-  readonly published: Published;
-  readonly digest: string;
-  readonly untilMs: number;
-}
-
 const NOWHERE: Published = { position: { offset: 0, epoch: '' }, outcome: 'published' };
 
 export class MemoryBroker implements Broker {
   readonly #options: MemoryBrokerOptions;
   readonly #streams = new Map<ChannelName, Stream>();
   readonly #listened = new Set<ChannelName>();
-  /** In the order of their expiry, as all live equally long. */
-  readonly #keys = new Map<string, Remembered>();
+  readonly #idempotency: Idempotency;
 
   constructor(options: MemoryBrokerOptions) {
+    const { idempotencyKeysMax: keysMax, countForgottenKey: countForgotten } = options;
     this.#options = options;
+    this.#idempotency = new Idempotency({ ...options, keysMax, countForgotten });
   }
 
   listen(channel: ChannelName): void {
@@ -57,6 +53,8 @@ export class MemoryBroker implements Broker {
 
   unlisten(channel: ChannelName): void {
     this.#listened.delete(channel);
+    const stream = this.#streams.get(channel);
+    if (stream !== undefined) this.#remember(stream);
   }
 
   publish(channel: ChannelName, draft: Draft, options: PublishOptions): Published {
@@ -64,7 +62,7 @@ export class MemoryBroker implements Broker {
     // A name has no control character, so the two cannot run into each other.
     const key = `${channel}\0${options.idempotencyKey}`;
     const digest = digestOf(draft);
-    const known = this.#recall(key);
+    const known = this.#idempotency.recall(key);
     if (known !== null) {
       if (known.digest !== digest) {
         throw new Refusal('conflict', 'idempotency_key was used for other data');
@@ -72,7 +70,7 @@ export class MemoryBroker implements Broker {
       return { ...known.published, outcome: 'repeated' };
     }
     const published = this.#publish(channel, draft, options);
-    this.#remember(key, { published, digest });
+    this.#idempotency.remember(key, { published, digest });
     return published;
   }
 
@@ -105,7 +103,7 @@ export class MemoryBroker implements Broker {
   close(): Promise<void> {
     for (const stream of this.#streams.values()) this.#options.wheel.remove(stream);
     this.#streams.clear();
-    this.#keys.clear();
+    this.#idempotency.close();
     return Promise.resolve();
   }
 
@@ -141,20 +139,29 @@ export class MemoryBroker implements Broker {
     if (known !== undefined) {
       // The wheel may be a tick late.
       if (known.publicationsUntilMs <= now) known.clear();
+      known.ttlMs = ttlMs;
+      this.#remember(known);
       return known;
     }
     if (this.#streams.size >= this.#options.streamsMax) {
       throw new Refusal('limitExceeded', 'no room for the history of one more channel');
     }
     const stream = new Stream(channel, this.#options.newEpoch(), this.#expire);
-    stream.untilMs = now + ttlMs;
+    stream.ttlMs = ttlMs;
+    this.#remember(stream);
     stream.dueMs = stream.untilMs;
     this.#streams.set(channel, stream);
     this.#options.wheel.add(stream);
     return stream;
   }
 
-  /** Publishing puts a stream's end off without moving it on the wheel; that is made up for here. */
+  /** Whoever read it or listened to it may come back, and then it must be the same stream. */
+  #remember(stream: Stream): void {
+    const untilMs = this.#options.clock.now() + stream.ttlMs;
+    if (untilMs > stream.untilMs) stream.untilMs = untilMs;
+  }
+
+  /** What puts a stream's end off does not move it on the wheel; that is made up for here. */
   readonly #expire = (stream: Stream, now: number): void => {
     if (stream.publicationsUntilMs <= now) stream.clear();
     if (stream.untilMs <= now && !this.#listened.has(stream.channel)) {
@@ -166,23 +173,4 @@ export class MemoryBroker implements Broker {
     stream.dueMs = next > now ? next : now + LISTENED_RECHECK_MS;
     this.#options.wheel.add(stream);
   };
-
-  #recall(key: string): Remembered | null {
-    const known = this.#keys.get(key);
-    if (known === undefined || known.untilMs <= this.#options.clock.now()) return null;
-    return known;
-  }
-
-  #remember(key: string, what: Omit<Remembered, 'untilMs'>): void {
-    const now = this.#options.clock.now();
-    for (const [oldest, { untilMs }] of this.#keys) {
-      const full = this.#keys.size >= this.#options.idempotencyKeysMax;
-      if (untilMs > now && !full) break;
-      if (untilMs > now) this.#options.countForgottenKey();
-      this.#keys.delete(oldest);
-    }
-    // Deleted first, so that the order of the map stays that of expiry.
-    this.#keys.delete(key);
-    this.#keys.set(key, { ...what, untilMs: now + IDEMPOTENCY_TTL_MS });
-  }
 }

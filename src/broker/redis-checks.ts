@@ -10,7 +10,7 @@ export interface TopChecksOptions {
 }
 
 /** A channel in which nothing was heard for so long is compared with its stream. */
-export const QUIET_MS = 30_000;
+const QUIET_MS = 30_000;
 /** Reads that are under way at once: a pipeline that Redis answers within some milliseconds. */
 const ROUND = 250;
 const RETRY_MS = 250;

@@ -14,6 +14,8 @@ export class Stream implements Timed {
   /** When the publications are forgotten, and when the stream itself. */
   publicationsUntilMs = 0;
   untilMs = 0;
+  /** How long its publications are kept after the last, as it was said last. */
+  ttlMs = 0;
   version = 0;
   versionEpoch = '';
   #offset = 0;

@@ -8,7 +8,7 @@ const SWEEP = scriptOf(new URL('redis-sweep.lua', import.meta.url));
 
 /** How often it is renewed, and when it has ended if it was not. */
 export const RENEW_MS = 3000;
-export const ENDS_AFTER_MS = 10_000;
+const ENDS_AFTER_MS = 10_000;
 /** How long it is known that a lease was ended by others, for a gateway that was only held up. */
 const MARK_MS = 3_600_000;
 /** Members swept in one step: less than a millisecond that Redis is not there for others. */

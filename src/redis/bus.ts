@@ -29,7 +29,7 @@ export interface Bus {
 }
 
 /** A channel that nobody listens to any more is kept for so long. */
-export const UNLISTEN_AFTER_MS = 1000;
+const UNLISTEN_AFTER_MS = 1000;
 /** Channels in one SUBSCRIBE: some 50 KB, so that an answer to others does not wait for long. */
 const BATCH = 500;
 

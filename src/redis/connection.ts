@@ -5,7 +5,7 @@ import type { ThrottledLog } from '../kernel/log.ts';
 import type { Target } from './target.ts';
 
 /** Redis is away when it has not answered for so long; whoever waits is told. */
-export const ANSWER_MS = 1000;
+const ANSWER_MS = 1000;
 
 const RETRY_MS_MIN = 50;
 const RETRY_MS_MAX = 1000;
@@ -25,7 +25,7 @@ type ConnectionOptions = Omit<CommonRedisOptions, 'replyMapping'> &
  * Nothing waits in a queue for Redis to come back, and nothing is sent a second time: a command that
  * was on its way when the connection broke may have been carried out.
  */
-export function optionsOf(target: Target, { random }: Surroundings): ConnectionOptions {
+function optionsOf(target: Target, { random }: Surroundings): ConnectionOptions {
   const tls = target.tls ? { tls: {} } : {};
   return {
     ...(target.username === '' ? {} : { username: target.username }),
@@ -51,7 +51,7 @@ export function optionsOf(target: Target, { random }: Surroundings): ConnectionO
 }
 
 /** Half of it by chance, so that gateways do not come back in step. */
-export function retryMs(times: number, random: number): number {
+function retryMs(times: number, random: number): number {
   const most = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** Math.min(times, 10));
   return Math.ceil(most / 2 + (most / 2) * random);
 }

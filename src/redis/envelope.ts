@@ -12,7 +12,7 @@ import { Malformed, Writer } from './bytes.ts';
 
 const VERSION = '1';
 
-export const KINDS = { publications: 'p', join: 'j', leave: 'l', control: 'c' } as const;
+const KINDS = { publications: 'p', join: 'j', leave: 'l', control: 'c' } as const;
 export type EnvelopeKind = keyof typeof KINDS;
 
 /** What a message of the kind begins with. */

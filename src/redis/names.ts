@@ -5,7 +5,7 @@
  * partition, so that those of one slot can be subscribed to in one command. The number can never
  * change: names are made with it.
  */
-export const PARTITIONS = 128;
+const PARTITIONS = 128;
 
 export interface Names {
   readonly partitions: number;

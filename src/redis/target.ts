@@ -1,6 +1,6 @@
 /** Where Redis is, read from a URL. */
 
-export interface Host {
+interface Host {
   readonly host: string;
   readonly port: number;
 }
