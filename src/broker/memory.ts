@@ -47,6 +47,11 @@ export class MemoryBroker implements Broker {
     this.#idempotency = new Idempotency({ ...options, keysMax, countForgotten });
   }
 
+  /** What is held. */
+  get size(): { readonly streams: number; readonly keys: number } {
+    return { streams: this.#streams.size, keys: this.#idempotency.size };
+  }
+
   listen(channel: ChannelName): void {
     this.#listened.add(channel);
   }

@@ -46,20 +46,57 @@ export function weightOf(publication: Draft): number {
 const OVERHEAD_BYTES = 64;
 
 /**
- * A fingerprint of what a draft says, to recognise the same idempotency key with other content.
+ * A fingerprint of what a draft says, to recognise the same idempotency key with other content. Who
+ * says it is left out: the same may be said again over another connection.
  * Not for security: 53 bits of cyrb53.
  */
-export function digestOf(draft: Draft): string {
-  const { data } = draft;
-  let low = 0xdeadbeef ^ (data instanceof Uint8Array ? 1 : 0);
-  let high = 0x41c6ce57;
-  const mix = (unit: number): void => {
-    low = Math.imul(low ^ unit, 2654435761);
-    high = Math.imul(high ^ unit, 1597334677);
-  };
-  if (data instanceof Uint8Array) data.forEach(mix);
-  else for (let i = 0; i < data.text.length; i += 1) mix(data.text.charCodeAt(i));
-  low = Math.imul(low ^ (low >>> 16), 2246822507) ^ Math.imul(high ^ (high >>> 13), 3266489909);
-  high = Math.imul(high ^ (high >>> 16), 2246822507) ^ Math.imul(low ^ (low >>> 13), 3266489909);
-  return (4294967296 * (2097151 & high) + (low >>> 0)).toString(36);
+export function digestOf({ data, event, tags }: Draft): string {
+  const hash = new Hash(data instanceof Uint8Array ? 1 : 0);
+  if (data instanceof Uint8Array) hash.bytes(data);
+  else hash.text(data.text);
+  hash.text(event ?? '');
+  const named = Object.entries(tags ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  for (const [name, value] of named) {
+    hash.text(name);
+    hash.text(value);
+  }
+  return hash.end();
+}
+
+/** What is put in one after the other has its length before it, so that nothing runs into the next. */
+class Hash {
+  #low: number;
+  #high: number;
+
+  constructor(seed: number) {
+    this.#low = 0xdeadbeef ^ seed;
+    this.#high = 0x41c6ce57 ^ seed;
+  }
+
+  bytes(bytes: Uint8Array): void {
+    this.#mix(bytes.length);
+    for (let at = 0; at < bytes.length; at += 1) this.#mix(bytes[at] ?? 0);
+  }
+
+  text(text: string): void {
+    this.#mix(text.length);
+    for (let at = 0; at < text.length; at += 1) this.#mix(text.charCodeAt(at));
+  }
+
+  end(): string {
+    const low = this.#stir(this.#low, this.#high);
+    const high = this.#stir(this.#high, low);
+    return (4294967296 * (2097151 & high) + (low >>> 0)).toString(36);
+  }
+
+  #mix(unit: number): void {
+    this.#low = Math.imul(this.#low ^ unit, 2654435761);
+    this.#high = Math.imul(this.#high ^ unit, 1597334677);
+  }
+
+  #stir(one: number, other: number): number {
+    return (
+      Math.imul(one ^ (one >>> 16), 2246822507) ^ Math.imul(other ^ (other >>> 13), 3266489909)
+    );
+  }
 }
