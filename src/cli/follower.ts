@@ -3,9 +3,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Channel } from '../client/channel.ts';
 import type { Client } from '../client/client.ts';
 import { SluiceError } from '../client/errors.ts';
-import type { Position, Publication, Reason, Subscribed } from '../client/events.ts';
+import type { Position, Publication, Subscribed } from '../client/events.ts';
 import { ERRORS } from '../kernel/errors.ts';
-import { CLOSES } from '../protocol/close.ts';
+import { reasonText, refusal } from './ending.ts';
 import { Fault } from './exits.ts';
 import { positionText } from './options.ts';
 import { unreachable } from './place.ts';
@@ -42,9 +42,6 @@ const HELD_MAX = 100_000;
 /** What may wait for a slow reader of stdout, where writing to it does not block. */
 const UNREAD_BYTES_MAX = 64 * 1024 * 1024;
 
-/** Errors of a gateway, and close codes, have codes from here on. */
-const GATEWAY_CODES_FROM = 100;
-
 /** Of a position in another life of the stream. */
 const UNRECOVERABLE: number = ERRORS.unrecoverablePosition.code;
 
@@ -55,7 +52,7 @@ export class Follower {
   readonly #channel: Channel;
   readonly #options: FollowerOptions;
   readonly #output: Output;
-  readonly #ended = Promise.withResolvers<void>();
+  #settle: (error?: unknown) => void = () => {};
   #isOver = false;
   #isFirst = true;
   #printed = 0;
@@ -90,20 +87,27 @@ export class Follower {
     });
     this.#listen();
     client.on('disconnected', (reason) => this.#fail(refusal(reason)));
-    client.connect().catch((error: unknown) => this.#fail(error));
-    this.#channel.subscribe().catch((error: unknown) => this.#fail(error));
-    await this.#ended.promise;
+    await this.#running(client);
   }
 
   end(): void {
     this.#isOver = true;
-    this.#ended.resolve();
+    this.#settle();
+  }
+
+  #running(client: Client): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#settle = (error) => (error === undefined ? resolve() : reject(error));
+      const fail = (error: unknown): void => this.#fail(error);
+      client.connect().catch(fail);
+      this.#channel.subscribe().catch(fail);
+    });
   }
 
   #fail(error: unknown): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#ended.reject(error instanceof SluiceError ? refusal(error) : error);
+    this.#settle(error instanceof SluiceError ? refusal(error) : error);
   }
 
   #listen(): void {
@@ -272,28 +276,4 @@ function jsonLine(publication: Publication, epoch: string, gap: boolean): string
     ...(info === null ? {} : { info }),
     ...(gap ? { gap } : {}),
   });
-}
-
-function reasonText({ code, reason }: Reason): string {
-  return reason === '' ? `code ${code}` : `${printable(reason)}, code ${code}`;
-}
-
-/** Codes that a gateway answers a wrong token with. */
-const TOKEN_CODES = new Set<number>([ERRORS.unauthorized.code, ERRORS.tokenExpired.code]);
-
-/** What ends it for good, in the words of the gateway. */
-function refusal(error: SluiceError | Reason): Fault {
-  const { code } = error;
-  const reason = error instanceof SluiceError ? error.message : error.reason;
-  const words = reasonText({ code, reason });
-  if (code < GATEWAY_CODES_FROM) return new Fault('failed', `it failed: ${words}`);
-  return new Fault('refused', `the gateway refused it: ${words}${adviceFor(code)}`);
-}
-
-function adviceFor(code: number): string {
-  if (TOKEN_CODES.has(code) || code === CLOSES.invalidToken.code) {
-    return '; --token takes one, --user makes one, sluice token check looks at one';
-  }
-  if (code !== ERRORS.permissionDenied.code) return '';
-  return '; the rules of its namespace say who may, --subscription-token or --user lets others in';
 }

@@ -81,6 +81,7 @@ async function subscribe(name: string, options: SubscribeOptions, shell: Shell):
     await follower.follow(client, { url, why: () => why });
   } finally {
     client.close();
+    process.off('SIGINT', stop).off('SIGTERM', stop);
   }
 }
 

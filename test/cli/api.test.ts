@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { API_KEY, earnest, startGateway } from '../support/gateway.ts';
 import { Peer } from '../support/peer.ts';
-import { Command, ONE_LINE, json, sluice } from './sluice.ts';
+import { Command, ONE_LINE, json, sluice, within } from './sluice.ts';
 
 describe('publish', () => {
   test('sends JSON as it was written, and says where it stands', async () => {
@@ -126,7 +126,7 @@ describe('what a gateway tells of itself', () => {
       offset: 4,
       epoch,
     });
-    const wrong = await sluice(['history', 'chat', '--since', '1:other', ...at]);
+    const wrong = await within(['history', 'chat', '--since', '1:other', ...at]);
     expect(wrong.err).toMatch(/refused it: unrecoverable position/);
     expect(wrong.code).toBe(4);
   });
@@ -149,9 +149,9 @@ describe('the key of the API', () => {
       sluice([...at, '--api-key', API_KEY]),
       sluice(at, { file: `api: { keys: [${API_KEY}, other] }` }),
       sluice(at, { env: { SLUICE_API_KEYS: API_KEY } }),
-      sluice(at),
-      sluice([...at, '--api-key', 'wr0ng-s3cr3t']),
-      sluice(['history', 'none:chat', ...at.slice(1), '--api-key', API_KEY]),
+      within(at),
+      within([...at, '--api-key', 'wr0ng-s3cr3t']),
+      within(['history', 'none:chat', ...at.slice(1), '--api-key', API_KEY]),
     ]);
     expect(all.map(({ code }) => code)).toEqual([0, 0, 0, 4, 4, 4]);
     const [, , , without, wrong, unknown] = all;
@@ -198,7 +198,7 @@ describe('what answers and is no gateway', () => {
     [413, '', 4, 'limits.apiBodyBytes'],
     [503, '{"error":{"code":100,"message":"away\\u001b"}}', 1, 'away\\u001b; try again later'],
   ])('%i %s', async (status, body, exit, says) => {
-    const { code, err } = await sluice(['info', '--url', await answering(status, body)]);
+    const { code, err } = await within(['info', '--url', await answering(status, body)]);
     expect(err).toMatch(ONE_LINE);
     expect(err).toContain(says);
     expect(code).toBe(exit);

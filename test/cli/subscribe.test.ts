@@ -3,7 +3,7 @@ import type { AddressInfo, Server, Socket } from 'node:net';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Gateway } from '../../src/gateway.ts';
 import { SECRET, earnest, startGateway, token } from '../support/gateway.ts';
-import { Command, ONE_LINE, sluice } from './sluice.ts';
+import { Command, ONE_LINE, sluice, within } from './sluice.ts';
 
 const PATIENTLY = { timeout: 30_000, interval: 5 };
 
@@ -262,9 +262,9 @@ describe('it ends', () => {
     const [connection, wrong] = [await token({ sub: 'ann' }), 'a.b.s3cr3t'];
     const all = await Promise.all([
       sluice(at),
-      sluice([...at, '--token', wrong]),
-      sluice([...at, '--token', connection]),
-      sluice([...at, '--token', connection, '--subscription-token', wrong]),
+      within([...at, '--token', wrong]),
+      within([...at, '--token', connection]),
+      within([...at, '--token', connection, '--subscription-token', wrong]),
     ]);
     for (const { code, out, err } of all) {
       expect(err).toMatch(ONE_LINE);

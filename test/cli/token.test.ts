@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { SECRET, earnest, startGateway, token as made } from '../support/gateway.ts';
 import { Peer } from '../support/peer.ts';
-import { ONE_LINE, json, sluice } from './sluice.ts';
+import { ONE_LINE, json, sluice, within } from './sluice.ts';
 
 const env = { SLUICE_TOKENS_HMAC_SECRET: SECRET };
 
@@ -36,11 +36,11 @@ test('and a subscription, of the issuer and audience of the configuration', asyn
 });
 
 test('without a secret none is made', async () => {
-  const [none, both, whose] = await Promise.all([
-    sluice(['token', '--user', 'ann']),
-    sluice(['token', '--channel', 'a', '--channels', 'b', '--user', 'ann'], { env }),
-    sluice(['token', '--channel', 'a'], { env }),
-  ]);
+  const [none, both, whose] = [
+    await sluice(['token', '--user', 'ann']),
+    await within(['token', '--channel', 'a', '--channels', 'b', '--user', 'ann'], { env }),
+    await within(['token', '--channel', 'a'], { env }),
+  ];
   expect(none.err).toMatch(ONE_LINE);
   expect(none.err).toContain('set tokens.hmacSecret (SLUICE_TOKENS_HMAC_SECRET)');
   expect(both.err).toContain('--channels is for connection tokens');
@@ -78,12 +78,12 @@ test('check tells what is in a token, and that it is good', async () => {
 test('check tells what is wrong, and what is in it all the same', async () => {
   const [good, old] = await Promise.all([made({ sub: 'ann' }), made({ sub: 'ann', exp: 1 })]);
   const other = { env: { SLUICE_TOKENS_HMAC_SECRET: 'an0ther' } };
-  const [foreign, expired, broken, keyless] = await Promise.all([
-    sluice(['token', 'check', good], other),
-    sluice(['token', 'check', old, '--json'], { env }),
-    sluice(['token', 'check', 'x.y'], { env }),
-    sluice(['token', 'check', good]),
-  ]);
+  const [foreign, expired, broken, keyless] = [
+    await sluice(['token', 'check', good], other),
+    await within(['token', 'check', old, '--json'], { env }),
+    await within(['token', 'check', 'x.y'], { env }),
+    await within(['token', 'check', good]),
+  ];
   expect(foreign.err).toBe(
     'sluice: the token is not good: no key of ours signed the token (HS256)\n',
   );
@@ -108,7 +108,7 @@ test('check says when the keys of the issuer cannot be had', async () => {
   const header = Buffer.from('{"alg":"RS256","kid":"k"}').toString('base64url');
   const jwksUrl = `http://127.0.0.1:${port}/?key=s3cr3t`;
   const argv = ['token', 'check', `${header}.${Buffer.from('{}').toString('base64url')}.AAAA`];
-  const { code, err } = await sluice(argv, { env: { SLUICE_TOKENS_JWKS_URL: jwksUrl } });
+  const { code, err } = await within(argv, { env: { SLUICE_TOKENS_JWKS_URL: jwksUrl } });
   expect(err).toMatch(ONE_LINE);
   expect(err).toContain('the keys at tokens.jwksUrl cannot be read');
   expect(err).not.toContain('s3cr3t');

@@ -1,10 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { run } from '../../src/cli/cli.ts';
 import { EXITS } from '../../src/cli/exits.ts';
-import type { Out } from '../../src/cli/shell.ts';
 import { VERSION } from '../../src/version.ts';
-import { ONE_LINE, nowhere, sluice } from './sluice.ts';
-import type { Ran } from './sluice.ts';
+import { ONE_LINE, nowhere, sluice, within } from './sluice.ts';
 
 test('--help lists the commands and the exit codes', async () => {
   const [help, word] = await Promise.all([sluice(['--help']), sluice(['help'])]);
@@ -32,22 +29,6 @@ test('each command has help, and serve that of the options', async () => {
   expect(flags).toEqual(serve);
   expect(version).toEqual({ code: 0, out: `sluice ${VERSION}\n`, err: '' });
 });
-
-/** Within this process: there are many ways to be wrong, and a process takes its time. */
-async function within(argv: readonly string[]): Promise<Ran> {
-  const said = { out: '', err: '' };
-  const sink = (name: 'out' | 'err'): Out => ({
-    write: (text) => (said[name] += text),
-    writableLength: 0,
-    on() {},
-  });
-  const nobody = (): never => {
-    throw new Error('nothing is to be served');
-  };
-  const host = { open: nobody, welcome: nobody };
-  const code = await run(argv, host, { out: sink('out'), err: sink('err') });
-  return { code, ...said };
-}
 
 describe('what is wrongly used ends with 2 and one line', () => {
   test.each([
@@ -106,7 +87,10 @@ test('a gateway that cannot be reached ends all its clients with 3', async () =>
     ['subscribe', 'chat'],
   ];
   const url = await nowhere();
-  const all = await Promise.all(commands.map((argv) => sluice([...argv, '--url', url])));
+  const all = await Promise.all([
+    sluice(['info', '--url', url]),
+    ...commands.map((argv) => within([...argv, '--url', url])),
+  ]);
   for (const { code, out, err } of all) {
     expect(err).toMatch(ONE_LINE);
     expect(err).toMatch(/cannot reach the gateway at (http|ws):\/\/127\.0\.0\.1:\d+/);

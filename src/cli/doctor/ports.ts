@@ -36,12 +36,12 @@ export async function checkPorts({ host, port }: ListenPlace): Promise<Finding> 
 
 /** '' when it can be; else the code of what went wrong. */
 function listening({ host, port }: ListenPlace): Promise<string> {
-  const { promise, resolve } = Promise.withResolvers<string>();
-  const probe = createServer();
-  probe.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
-  probe.once('listening', () => probe.close(() => resolve('')));
-  probe.listen({ host, port, exclusive: true });
-  return promise;
+  return new Promise((resolve) => {
+    const probe = createServer();
+    probe.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    probe.once('listening', () => probe.close(() => resolve('')));
+    probe.listen({ host, port, exclusive: true });
+  });
 }
 
 /** `/health` is on the public port, `/metrics` on the one for the API. */

@@ -29,7 +29,7 @@ export async function checkRedis(url: string): Promise<Finding> {
 async function serverInfo(target: Target): Promise<{ text: string | null; why: string }> {
   let why = 'no answer';
   const hear = ({ error }: Fields): void => {
-    if (error instanceof Error) why = error.message || String(error);
+    if (typeof error === 'string' && error !== '') why = error;
   };
   const log = new ThrottledLog({ ...silentLog, warn: hear }, () => Date.now());
   // Any node of a Cluster tells of itself.
