@@ -13,7 +13,7 @@ export interface ConnectOptions {
   readonly data?: unknown;
 }
 
-export interface SubscribeOptions {
+interface SubscribeOptions {
   readonly token?: string;
   readonly getToken?: () => Promise<string>;
   readonly data?: unknown;
@@ -24,7 +24,7 @@ export interface SubscribeOptions {
 /** What happened, in order: a name, and what a test compares of it. */
 export type Log = readonly [string, ...unknown[]][];
 
-export interface Place {
+interface Place {
   readonly offset: number;
   readonly epoch: string;
 }

@@ -8,7 +8,7 @@ import type { Driver, Log } from './drivers.ts';
 import type { Proxy } from './proxy.ts';
 import { until } from './rig.ts';
 
-export interface World {
+interface World {
   readonly driver: Driver;
   readonly gateway: Gateway;
   /** What the clients of `url` go through. */
