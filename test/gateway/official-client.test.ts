@@ -120,8 +120,9 @@ describe.each(EDGES)('over %s, the official client', (transport: EdgeName) => {
     const reader = await connected(officialClient(url));
     const author = await connected(officialClient(url));
     const subscription = await subscribed(reader.newSubscription('feed', { recoverable: true }));
+    const first = next(subscription, 'publication');
     await author.publish('feed', 0);
-    await next(subscription, 'publication');
+    await first;
     reader.disconnect();
     for (const data of [1, 2, 3]) await author.publish('feed', data);
     const back = next<{ recovered: boolean }>(subscription, 'subscribed');
