@@ -13,24 +13,30 @@ interface Crowd {
 export class MemoryPresence implements Presence {
   readonly #crowds = new Map<ChannelName, Crowd>();
 
+  /** Channels that somebody is in. */
+  get size(): number {
+    return this.#crowds.size;
+  }
+
   add(channel: ChannelName, info: ClientInfo): void {
     let crowd = this.#crowds.get(channel);
     if (crowd === undefined) {
       crowd = { clients: new Map(), users: new Map() };
       this.#crowds.set(channel, crowd);
     }
-    if (!crowd.clients.has(info.client)) {
-      crowd.users.set(info.user, (crowd.users.get(info.user) ?? 0) + 1);
-    }
+    const known = crowd.clients.get(info.client);
     crowd.clients.set(info.client, info);
+    if (known?.user === info.user) return;
+    if (known !== undefined) discount(crowd, known.user);
+    crowd.users.set(info.user, (crowd.users.get(info.user) ?? 0) + 1);
   }
 
-  remove(channel: ChannelName, info: ClientInfo): void {
+  remove(channel: ChannelName, { client }: ClientInfo): void {
     const crowd = this.#crowds.get(channel);
-    if (crowd === undefined || !crowd.clients.delete(info.client)) return;
-    const left = (crowd.users.get(info.user) ?? 1) - 1;
-    if (left > 0) crowd.users.set(info.user, left);
-    else crowd.users.delete(info.user);
+    const known = crowd?.clients.get(client);
+    if (crowd === undefined || known === undefined) return;
+    crowd.clients.delete(client);
+    discount(crowd, known.user);
     if (crowd.clients.size === 0) this.#crowds.delete(channel);
   }
 
@@ -51,4 +57,10 @@ export class MemoryPresence implements Presence {
     this.#crowds.clear();
     return Promise.resolve();
   }
+}
+
+function discount({ users }: Crowd, user: string): void {
+  const left = (users.get(user) ?? 1) - 1;
+  if (left > 0) users.set(user, left);
+  else users.delete(user);
 }
