@@ -53,8 +53,16 @@ export function usersOf(name: ChannelName): readonly string[] | null {
   return begin === -1 ? null : name.slice(begin + 1).split(USERS_SEPARATOR);
 }
 
-/** The channel of one user alone: `#42`, or `personal:#42` in a namespace. */
+/**
+ * The channel of one user alone: `#42`, or `personal:#42` in a namespace.
+ * @throws {Refusal} `badRequest` for a user whose id cannot stand in a name, or would read there as
+ * other users or as a namespace: others could listen.
+ */
 export function personalChannel(user: string, namespace: string, lengthMax: number): ChannelName {
   const prefix = namespace === DEFAULT_NAMESPACE ? '' : namespace + NAMESPACE_END;
-  return channelNameOf(prefix + USERS_BEGIN + user, lengthMax);
+  const name = channelNameOf(prefix + USERS_BEGIN + user, lengthMax);
+  const users = usersOf(name) ?? [];
+  const isOwn = users.length === 1 && users[0] === user && user !== '';
+  if (isOwn && namespaceOf(name) === namespace) return name;
+  throw new Refusal('badRequest', 'a user with such an id cannot have a personal channel');
 }

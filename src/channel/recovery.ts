@@ -77,9 +77,9 @@ export function latestSince(
 ): readonly Publication[] | null {
   // It has the latest, whether the history still has it or not.
   if (since.epoch === here.epoch && since.offset === here.offset) return [];
-  if (page.top.epoch !== here.epoch) return null;
-  const latest = extend(page.publications, page.top.offset, tail, here)?.at(-1);
-  return latest?.offset === here.offset ? [latest] : null;
+  const read = page.top.epoch === here.epoch ? page.publications : [];
+  const latest = [...read, ...tail].find(({ offset }) => offset === here.offset);
+  return latest === undefined ? null : [latest];
 }
 
 function extend(
