@@ -10,7 +10,7 @@ import { Subscription } from './subscription.ts';
 // The entry `sluice/client`: all that its users need by name.
 export { FAILURES, SluiceError } from './errors.ts';
 export type { Channel } from './channel.ts';
-export type { Chunk, Codec } from './codec.ts';
+export type { Chunk, Codec, Frame } from './codec.ts';
 export type {
   ChannelEvents,
   ChannelState,

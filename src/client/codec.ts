@@ -4,6 +4,9 @@ import type { Reply } from './wire.ts';
 /** One message, encoded. */
 export type Chunk = string | Uint8Array;
 
+/** What a WebSocket sends. */
+export type Frame = string | Uint8Array<ArrayBuffer>;
+
 /** Has no state: one serves any number of clients. */
 export interface Codec {
   /** The WebSocket subprotocol to ask for; '' is none. */
@@ -11,7 +14,7 @@ export interface Codec {
   /** Fields that are undefined are left out. @throws when there is a value it cannot carry. */
   encode(message: Readonly<Record<string, unknown>>): Chunk;
   /** Several messages as one frame. */
-  join(chunks: readonly Chunk[]): Chunk;
+  join(chunks: readonly Chunk[]): Frame;
   /** What a WebSocket gave: text or an ArrayBuffer. @throws when it cannot be read. */
   decode(frame: unknown): readonly Reply[];
 }

@@ -1,7 +1,6 @@
 /** The protocol as MessagePack, an entry of its own: for data with bytes, which JSON does not have. */
-import { join } from '../protocol/join.ts';
 import { Packer } from '../protocol/pack.ts';
-import type { Codec } from './codec.ts';
+import type { Chunk, Codec, Frame } from './codec.ts';
 import { Unpacker } from './unpack.ts';
 import type { Reply } from './wire.ts';
 
@@ -14,11 +13,7 @@ const packer = new Packer();
 export const msgpack: Codec = {
   protocol: 'sluice-msgpack',
   encode: (message) => packer.pack([message]),
-  join: (chunks) =>
-    join(
-      chunks.filter((chunk) => typeof chunk !== 'string'),
-      null,
-    ),
+  join,
   decode(frame) {
     if (!(frame instanceof ArrayBuffer)) throw new TypeError('text where bytes were expected');
     const unpacker = new Unpacker(frame);
@@ -30,3 +25,13 @@ export const msgpack: Codec = {
     return replies;
   },
 };
+
+function join(chunks: readonly Chunk[]): Frame {
+  const frame = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    if (typeof chunk !== 'string') frame.set(chunk, at);
+    at += chunk.length;
+  }
+  return frame;
+}

@@ -1,5 +1,5 @@
 /** The part of a WebSocket that is used here: a browser's, Node's and that of `ws` all have it. */
-import type { Chunk } from './codec.ts';
+import type { Frame } from './codec.ts';
 
 export interface Socket {
   binaryType: string;
@@ -9,7 +9,7 @@ export interface Socket {
     type: 'close',
     listener: (event: { readonly code: number; readonly reason: string }) => void,
   ): void;
-  send(data: Chunk): void;
+  send(data: Frame): void;
   close(code?: number): void;
   /** Only `ws` has it: ends at once, without a closing handshake. */
   terminate?(): void;

@@ -66,17 +66,18 @@ export class Stream {
   /** It begins, or begins again. */
   begin(result: WireSubscription): void {
     const { recovered = false, was_recovering: wasRecovering = false, data } = result;
+    const before = this.position;
     const top = topOf(result);
     // Who recovered goes on from its own place, which may be ahead of what the reply says.
-    if (!recovered || top === null) this.position = top;
-    else this.position = { ...top, offset: this.#offset };
+    const position = recovered && top !== null ? { ...top, offset: this.#offset } : top;
+    this.position = position;
     this.recoverable = result.recoverable === true;
     this.live = true;
     this.#undo = result.delta === true ? (this.#delta?.undo() ?? null) : null;
-    const { position } = this;
     const channel = this.#channel;
     this.#told.emit('subscribed', { channel, recovered, wasRecovering, position, data });
-    if (wasRecovering && !recovered) this.missed();
+    // Also where nothing can be recovered it is known whether there was something.
+    if (!recovered && before !== null && !isAt(before, top)) this.missed();
     this.#recover(result.publications ?? [], top);
   }
 
@@ -132,4 +133,8 @@ export class Stream {
 function topOf(result: WireSubscription): Position | null {
   if (result.recoverable !== true && result.positioned !== true) return null;
   return { offset: result.offset ?? 0, epoch: result.epoch ?? '' };
+}
+
+function isAt(here: Position, there: Position | null): boolean {
+  return here.epoch === there?.epoch && here.offset === there.offset;
 }

@@ -179,13 +179,12 @@ export class Subscription {
       this.#leave(new SluiceError({ code, message: reason }), false);
       return;
     }
-    const stream = this.#stream;
     if (code === SUBSCRIPTION_EXPIRED || code === SUBSCRIPTION_INVALIDATED) this.#token.drop();
     this.#quit();
     this.#retry();
     this.#wait({ code, reason });
-    // Where it can recover the next subscription tells whether anything is missing.
-    if (!stream.recoverable) stream.missed();
+    // Where there is a position the next subscription tells whether anything is missing.
+    if (this.position === null) this.#stream.missed();
   }
 
   /** Nothing is under way any more. */

@@ -122,6 +122,25 @@ describe('a history that is too short', () => {
     expect(got).toEqual([1, 'gap', 7]);
   });
 
+  test('where nothing is recovered, it is told whether something was missed', async () => {
+    const { gateway, port } = await start();
+    const proxy = await Proxy.to(port);
+    const { channel, got } = await subscribe(proxy.url, 'told:1');
+    const subscribed = listen(channel, 'subscribed');
+    await gateway.publish('told:1', 1);
+    await until('the first is there', () => got.length === 1);
+    proxy.cut();
+    await until('it is back', () => subscribed.length === 1);
+    proxy.next('refused');
+    proxy.cut();
+    await gateway.publish('told:1', 2);
+    proxy.next('open');
+    await until('it is told', () => got.includes('gap'));
+    await gateway.publish('told:1', 3);
+    await until('the last is there', () => got.includes(3));
+    expect(got).toEqual([1, 'gap', 3]);
+  });
+
   test('where only the latest is kept, that one comes', async () => {
     const { gateway, port } = await start();
     const proxy = await Proxy.to(port);

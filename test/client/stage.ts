@@ -2,7 +2,7 @@
 import { onTestFinished } from 'vitest';
 import type { Channel } from '../../src/client/channel.ts';
 import { Client } from '../../src/client/client.ts';
-import type { Chunk } from '../../src/client/codec.ts';
+import type { Frame } from '../../src/client/codec.ts';
 import type { ChannelEvents, ClientEvents } from '../../src/client/events.ts';
 import type { ClientOptions } from '../../src/client/options.ts';
 import type { Socket, SocketClass } from '../../src/client/socket.ts';
@@ -33,7 +33,7 @@ export class FakeSocket implements Socket {
     this.#listeners.set(type, [...(this.#listeners.get(type) ?? []), listener]);
   }
 
-  send(data: Chunk): void {
+  send(data: Frame): void {
     if (!this.isOpen) throw new Error('sent before it is open');
     this.frames.push(String(data));
   }
@@ -157,7 +157,10 @@ export function stage(options: ClientOptions = {}): Stage {
 type EventName = keyof ClientEvents | keyof ChannelEvents<never>;
 
 /** Remembers what is emitted of `names`, in order. */
-export function listen(to: Client | Channel<never>, ...names: EventName[]): [EventName, unknown][] {
+export function listen(
+  to: Client | Channel<never> | Channel<number>,
+  ...names: EventName[]
+): [EventName, unknown][] {
   const heard: [EventName, unknown][] = [];
   const on: (name: never, listener: (event: unknown) => void) => unknown = to.on.bind(to);
   for (const name of names) on(name as never, (event) => heard.push([name, event]));

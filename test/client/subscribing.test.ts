@@ -5,6 +5,9 @@ import type { ChannelOptions } from '../../src/client/options.ts';
 import type { Stage } from './stage.ts';
 import { failure, listen, settled, stage } from './stage.ts';
 
+/** The place in the stream is told, but nothing can be recovered. */
+const TOLD = { positioned: true, epoch: 'e', offset: 5 };
+
 const STREAM = { recoverable: true, positioned: true, epoch: 'e', offset: 5 };
 
 interface Subscribed extends Stage {
@@ -313,6 +316,18 @@ describe('coming back', () => {
     expect(on.got).toEqual([41]);
   });
 
+  test('where nothing can be recovered, it tells whether there was anything', async () => {
+    const on = await subscribed(TOLD);
+    on.socket().say(pub(6));
+    await comeBack(on, { ...TOLD, offset: 6 });
+    expect(on.socket().last('subscribe')['subscribe']).not.toHaveProperty('recover');
+    on.socket().say(pub(7));
+    await comeBack(on, { ...TOLD, offset: 8 });
+    on.socket().say(pub(9));
+    await comeBack(on, { ...TOLD, epoch: 'f', offset: 9 });
+    expect(on.got).toEqual([6, 7, 'gap', 9, 'gap']);
+  });
+
   test('where nothing is kept, it does not ask', async () => {
     const on = await subscribed({});
     await comeBack(on, {});
@@ -482,9 +497,19 @@ describe('being unsubscribed', () => {
     expect(got).toEqual([6]);
   });
 
-  test('with 2500, where nothing can be recovered, is a gap', async () => {
-    const { socket, got } = await subscribed({ positioned: true, epoch: 'e', offset: 5 });
+  test('with 2500, where there is no position, is a gap', async () => {
+    const { socket, got } = await subscribed({});
     socket().push({ channel: 'a', unsubscribe: { code: 2500, reason: '' } });
+    expect(got).toEqual(['gap']);
+  });
+
+  test('with 2500, where nothing can be recovered, is a gap as soon as it is known', async () => {
+    const { clock, socket, got } = await subscribed(TOLD);
+    socket().push({ channel: 'a', unsubscribe: { code: 2500, reason: '' } });
+    expect(got).toEqual([]);
+    clock.advance(500);
+    await settled();
+    socket().answer('subscribe', { ...TOLD, offset: 7 });
     expect(got).toEqual(['gap']);
   });
 
