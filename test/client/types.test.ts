@@ -60,15 +60,22 @@ function tsc(...args: string[]): string {
 }
 
 beforeAll(() => {
-  tsc('-p', join(ROOT, 'tsconfig.build.json'), '--emitDeclarationOnly', '--outDir', folder);
+  const entries = ['client', 'msgpack', 'delta'].map((name) => `src/client/${name}.ts`);
+  const config = {
+    extends: join(ROOT, 'tsconfig.build.json'),
+    compilerOptions: { emitDeclarationOnly: true, rootDir: join(ROOT, 'src'), outDir: folder },
+    include: entries.map((entry) => join(ROOT, entry)),
+  };
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config));
+  tsc('-p', folder);
   writeFileSync(join(folder, 'application.ts'), APPLICATION);
 });
 
 afterAll(() => rmSync(folder, { recursive: true }));
 
-test.each(['es2022', 'es2024'])('fit those of the DOM and %s', (lib) => {
+test('fit those of the DOM', () => {
   const strict = ['--noEmit', '--ignoreConfig', '--strict', '--exactOptionalPropertyTypes'];
   const modules = ['--module', 'esnext', '--moduleResolution', 'bundler', '--types', ''];
-  const target = ['--target', 'es2022', '--lib', `${lib},dom`];
+  const target = ['--target', 'es2022', '--lib', 'es2022,dom'];
   expect(tsc(...strict, ...modules, ...target, join(folder, 'application.ts'))).toBe('');
 });
