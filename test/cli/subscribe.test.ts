@@ -84,6 +84,12 @@ async function publish(gateway: Gateway, ...all: readonly unknown[]): Promise<vo
   for (const data of all) await gateway.publish('chat', data);
 }
 
+/** It knows that it is subscribed, as the gateway does: the first publication has arrived. */
+async function heard(gateway: Gateway, command: Command): Promise<void> {
+  await publish(gateway, 1);
+  await command.until(() => command.lines.length === 1);
+}
+
 describe('what is printed', () => {
   test('one publication a line, until --count', async () => {
     const { gateway, http } = await startGateway();
@@ -161,40 +167,48 @@ describe('a break', () => {
     const { gateway } = running;
     const way = await Way.to(running);
     const command = await subscriber(gateway, way.http, ['--json']);
+    await heard(gateway, command);
     way.cut();
-    await publish(gateway, 1, 2, 3, 4, 5);
+    await publish(gateway, 2, 3, 4, 5, 6);
     way.lead(running);
-    await command.until(() => command.lines.length === 2);
-    await publish(gateway, 6);
     await command.until(() => command.lines.length === 3);
+    await publish(gateway, 7);
+    await command.until(() => command.lines.length === 4);
     const { epoch } = await gateway.history('chat');
-    expect(command.lines.map((line): unknown => JSON.parse(line))).toEqual([
-      { channel: 'chat', offset: 4, epoch, data: 4, gap: true },
-      { channel: 'chat', offset: 5, epoch, data: 5 },
+    expect(command.lines.slice(1).map((line): unknown => JSON.parse(line))).toEqual([
+      { channel: 'chat', offset: 5, epoch, data: 5, gap: true },
       { channel: 'chat', offset: 6, epoch, data: 6 },
+      { channel: 'chat', offset: 7, epoch, data: 7 },
     ]);
-    expect(command.err).toBe(`sluice: 3 publications after 0:${epoch} missing for good\n`);
+    expect(command.err).toBe(`sluice: 3 publications after 1:${epoch} missing for good\n`);
   });
 
   test('is passed over with --no-recover', async () => {
     const running = await startGateway();
     const { gateway } = running;
     const way = await Way.to(running);
-    const command = await subscriber(gateway, way.http, ['--no-recover', '--count=1']);
+    const command = await subscriber(gateway, way.http, ['--no-recover', '--count=2', '--json']);
+    await heard(gateway, command);
     way.cut();
-    await publish(gateway, 1);
+    await publish(gateway, 2);
     await vi.waitFor(() => expect(gateway.connections).toBe(0), PATIENTLY);
     way.lead(running);
     await subscribed(gateway);
-    await publish(gateway, 2);
-    expect(await command.end()).toEqual({ code: 0, out: '2\n', err: '' });
+    await publish(gateway, 3);
+    const { code, err } = await command.end();
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    const last: unknown = JSON.parse(command.lines[1] ?? '');
+    expect(last).toMatchObject({ offset: 3, data: 3, gap: true });
   });
 
   test('is told where there is no history', async () => {
     const running = await startGateway(holding(0));
     const { gateway } = running;
     const way = await Way.to(running);
-    const command = await subscriber(gateway, way.http, ['--count=1']);
+    const command = await subscriber(gateway, way.http, ['--count=2']);
+    // It has been told that it is subscribed when it prints what came after.
+    await publish(gateway, 1);
+    await command.until(() => command.lines.length === 1);
     way.cut();
     await vi.waitFor(() => expect(gateway.connections).toBe(0), PATIENTLY);
     way.lead(running);
@@ -202,7 +216,7 @@ describe('a break', () => {
     await command.until(() => command.err !== '');
     await publish(gateway, 2);
     const { code, out, err } = await command.end();
-    expect({ code, out }).toEqual({ code: 0, out: '2\n' });
+    expect({ code, out }).toEqual({ code: 0, out: '1\n2\n' });
     expect(err).toMatch(/^sluice: what was published during the break is missing: [^\n]+\n$/);
   });
 
