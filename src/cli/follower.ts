@@ -114,8 +114,9 @@ export class Follower {
     const channel = this.#channel;
     channel.on('subscribed', (event) => this.#subscribed(event));
     channel.on('gap', ({ position }) => {
-      if (position === null || this.#options.recover === false)
-        this.#lost('publications are missing');
+      // Who wants no recovery is content with what comes.
+      if (this.#options.recover === false) this.#gap = true;
+      else if (position === null) this.#lost('publications are missing');
       else this.#catchUp(position);
     });
     channel.on('publication', (publication) => this.#take(publication));
