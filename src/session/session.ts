@@ -205,10 +205,7 @@ export class Session
 
   /** Writes a reply or a push; a client that reads too slowly for it is closed. */
   tell(message: ServerMessage): void {
-    if (this.isClosed) return;
-    const bytes = this.#codec.encode(message);
-    if (this.outbox.admits(bytes.length)) this.outbox.write(bytes);
-    else this.close('slow');
+    if (!this.isClosed) this.#write(this.#codec.encode(message));
   }
 
   run(command: Command, running: Run): Maybe<Reply | null> {
@@ -279,6 +276,9 @@ export class Session
       welcome: (joined) => {
         const result = subscribeResult(terms, { since, joined, nowMs: this.services.clock.now() });
         this.tell({ type: 'subscribed', channel, result });
+        // The push has no room for what was missed, so that follows as if it came now.
+        if (result.publications.length === 0 || this.isClosed) return;
+        this.#write(this.#codec.publications(channel, result.publications));
       },
     });
   }
@@ -325,19 +325,25 @@ export class Session
     return this.isClosed ? NEVER : Math.min(connection, this.subscriptions.expireDue(nowMs));
   }
 
+  #write(bytes: Uint8Array): void {
+    if (this.outbox.admits(bytes.length)) this.outbox.write(bytes);
+    else this.close('slow');
+  }
+
   #connected(): Connected {
     assert(this.#state.kind === 'connected', 'the session is connected');
     return this.#state;
   }
 
   #end(code: number): void {
+    // First, for what hears of the end may want to end it, too.
+    this.#state = CLOSED;
     this.services.counts.closes(String(code));
     this.#heartbeat.stop();
     this.#intake.close();
     this.#renewal?.abort();
     this.services.roster.closed(this);
     this.subscriptions.close();
-    this.#state = CLOSED;
   }
 
   #expireWithCredentials(): void {

@@ -181,9 +181,6 @@ export class CountingEncoder implements Encoder {
   }
 }
 
-/** What a reader saw, in its order. */
-export type Seen = number | string;
-
 /** A subscriber that remembers all it is told; its data are numbers, or texts. */
 export class Reader implements Subscriber {
   readonly encoder: Encoder;

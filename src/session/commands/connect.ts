@@ -25,10 +25,12 @@ export async function connect(session: Session, command: ConnectCommand, run: Ru
   if (session.isClosed) return null;
   const credentials = credentialsOf(session, identity, answer);
   keepUserLimit(session, credentials.user);
+  // What is refused is refused before the session counts as connected, and its outbox is held.
+  const orders = subsOf(session, credentials.user, { identity, answer });
   // Publications of the server-side subscriptions wait until the reply is written before them.
   session.outbox.cork();
   session.connected(credentials);
-  const subs = await subscribeByServer(session, command, subsOf(session, identity, answer));
+  const subs = await subscribeByServer(session, command, orders);
   if (session.isClosed) return null;
   const { settings, clock } = services;
   const result = {
@@ -102,12 +104,17 @@ function keepUserLimit(session: Session, user: string): void {
   }
 }
 
-function subsOf(session: Session, identity: Identity | null, answer: ConnectAnswer): ServerSubs {
+interface Orderers {
+  readonly identity: Identity | null;
+  readonly answer: ConnectAnswer;
+}
+
+function subsOf({ services }: Session, user: string, { identity, answer }: Orderers): ServerSubs {
   const subs = new Map<string, SubscriptionOptions>();
-  const { limits, settings } = session.services;
-  if (settings.personalNamespace !== null && session.user !== '') {
+  const { limits, settings } = services;
+  if (settings.personalNamespace !== null && user !== '') {
     const { channelNameLength } = limits;
-    subs.set(personalChannel(session.user, settings.personalNamespace, channelNameLength), {});
+    subs.set(personalChannel(user, settings.personalNamespace, channelNameLength), {});
   }
   if (identity !== null) order(subs, identity.channels, identity.subs);
   order(subs, answer.channels ?? [], Object.entries(answer.subs ?? {}));
