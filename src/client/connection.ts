@@ -186,10 +186,11 @@ export class Connection {
     link.watch(ping * 1000, pong);
     this.#token.keep(result, link);
     this.#ready.resolve();
+    // Before what listeners may call.
+    this.#calls.start(link);
     this.events.emit('connected', { client, version, data });
-    // A listener may have ended it, here and below.
+    // A listener may have ended it.
     if (link.isOpen) this.#server.begin(subs);
-    if (link.isOpen) this.#calls.start(link);
   }
 
   #pushed(link: Link, push: WirePush): void {

@@ -33,6 +33,8 @@ export class Token {
   /** Of the renewal to come, or the end of the time that the getter has. */
   #alarm: Alarm | null = null;
   #asking: AbortController | null = null;
+  /** Forgets the renewal that is under way. */
+  #forget: (() => void) | null = null;
   #step = 0;
 
   constructor(
@@ -73,6 +75,7 @@ export class Token {
   /** Nothing is waited for any more. */
   stop(): void {
     this.#alarm?.cancel();
+    this.#forget?.();
     const asking = this.#asking;
     this.#asking = null;
     asking?.abort();
@@ -90,7 +93,7 @@ export class Token {
   #renew(token: string, link: Link): void {
     const channel = this.#channel || undefined;
     const name = channel === undefined ? 'refresh' : 'sub_refresh';
-    link.command(name, { channel, token }, ({ error, [name]: expiry = {} }) => {
+    this.#forget = link.command(name, { channel, token }, ({ error, [name]: expiry = {} }) => {
       if (error === undefined) this.keep(expiry, link);
       else this.#failed(new SluiceError(error), link);
     });

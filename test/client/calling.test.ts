@@ -226,6 +226,16 @@ describe('without a connection', () => {
     await Promise.all([first, second]);
   });
 
+  test('they leave before what is called when it is connected', async () => {
+    const { client, accept } = stage({ offline: 'queue' });
+    client.on('connected', () => void failure(client.publish('a', 'later')));
+    void client.connect();
+    void failure(client.publish('a', 'first'));
+    const socket = await accept();
+    const sent = socket.commands.slice(1).map(({ publish }) => publish?.['data']);
+    expect(sent).toEqual(['first', 'later']);
+  });
+
   test('no more of them wait than is allowed', async () => {
     const { client, accept } = stage({ offline: 'queue', queueMax: 2 });
     void client.connect();

@@ -67,26 +67,34 @@ class FakeGateway {
   /** Carries out the next command of a connection. */
   handle(connection: FakeConnection, refusing: boolean): void {
     const command = connection.take();
-    const { id, subscribe, publish } = command ?? {};
-    if (command === undefined || id === undefined) return;
-    const name = Object.keys(command).find((key) => key !== 'id') ?? '';
-    if (refusing && name !== 'unsubscribe') {
-      connection.out.push({ id, error: { code: 100, message: 'internal', temporary: true } });
-      // Nothing more is taken after a connect that was refused.
-      if (name === 'connect') connection.isDead = true;
-      return;
-    }
-    if (publish !== undefined) this.published.push(String(publish['data']));
+    if (command?.id === undefined) return;
+    const [name = '', body = {}] = Object.entries(command).find(([key]) => key !== 'id') ?? [];
+    const refused = refusing && name !== 'unsubscribe';
+    const answer = refused ? REFUSED : this.#answer(connection, name, Object(body));
+    connection.out.push({ id: command.id, ...answer });
+    // Nothing more is taken after a connect that was refused.
+    if (refused && name === 'connect') connection.isDead = true;
+  }
+
+  #answer(connection: FakeConnection, name: string, body: Record<string, unknown>): object {
+    if (name === 'sub_refresh' && !connection.isSubscribed) return NOT_SUBSCRIBED;
+    if (name === 'subscribe') return { subscribe: this.#subscribe(connection, body) };
     if (name === 'unsubscribe') connection.isSubscribed = false;
-    const result = subscribe === undefined ? RESULTS[name] : this.#subscribe(connection, subscribe);
-    connection.out.push({ id, [name]: result ?? {} });
+    if (name === 'publish') this.published.push(String(body['data']));
+    return { [name]: RESULTS[name] ?? {} };
   }
 
   #subscribe(connection: FakeConnection, asked: Record<string, unknown>): object {
     expect(connection.isSubscribed).toBe(false);
     connection.isSubscribed = true;
     const { epoch, top, history } = this;
-    const place = { recoverable: true, positioned: true, epoch: String(epoch), offset: top };
+    const place = {
+      recoverable: true,
+      positioned: true,
+      epoch: String(epoch),
+      offset: top,
+      ...EXPIRY,
+    };
     if (asked['recover'] !== true) return place;
     const offset = Number(asked['offset']);
     const missed = history.filter((pub) => pub.offset > offset);
@@ -102,8 +110,15 @@ class FakeGateway {
   }
 }
 
+const REFUSED = { error: { code: 100, message: 'internal', temporary: true } };
+const NOT_SUBSCRIBED = { error: { code: 103, message: 'not subscribed' } };
+
+const EXPIRY = { expires: true, ttl: 20 };
+
 const RESULTS: Readonly<Record<string, object>> = {
-  connect: { client: 'c', version: '1', ping: 25, pong: true },
+  connect: { client: 'c', version: '1', ping: 25, pong: true, ...EXPIRY },
+  refresh: EXPIRY,
+  sub_refresh: EXPIRY,
 };
 
 /** The commonest are several times in it. */
@@ -152,11 +167,17 @@ class World {
   readonly got: string[] = [];
   readonly outcomes: Promise<unknown>[] = [];
   readonly resolved: string[] = [];
+  /** Why the client stopped and the subscription ended. */
+  readonly endings = new Set<number>();
   #calls = 0;
 
   constructor() {
-    this.stage = stage({ timeoutMs: 5000, offline: 'queue', random: () => 0.3 });
-    this.channel = this.stage.client.channel<string>('a');
+    const getToken = (): Promise<string> => Promise.resolve('t');
+    const timeoutMs = 5000;
+    this.stage = stage({ timeoutMs, offline: 'queue', random: () => 0.3, getToken });
+    this.channel = this.stage.client.channel<string>('a', { getToken });
+    this.stage.client.on('disconnected', ({ code }) => this.endings.add(code));
+    this.channel.on('unsubscribed', ({ code }) => this.endings.add(code));
     this.channel.on('publication', ({ data }) => this.got.push(data));
     this.channel.on('gap', () => this.got.push('gap'));
     this.#note(this.stage.client.connect());
@@ -224,7 +245,8 @@ class World {
 
   /** The latest socket, if it is one that nobody has answered yet. */
   #open(): void {
-    const socket = this.stage.socket();
+    const socket = this.stage.sockets.at(-1);
+    if (socket === undefined) return;
     if (this.gateway.connections.at(-1)?.socket === socket || socket.isClosed) return;
     this.gateway.connections.push(new FakeConnection(socket));
     socket.open();
@@ -301,6 +323,8 @@ test('whatever happens, nothing is lost in silence, nothing comes twice, and all
       check(world.got);
       expect(world.got.at(-1)).toBe(`${epoch}:${top}`);
       await world.end();
+      // By its user, or by the gateway where that was played.
+      expect([0, 14, 2000]).toEqual(expect.arrayContaining([...world.endings]));
       expect(new Set(published).size).toBe(published.length);
       for (const data of world.resolved) expect(published).toContain(data);
     }),

@@ -338,6 +338,29 @@ describe('the token of a subscription', () => {
     expect(socket.count('unsubscribe')).toBe(1);
   });
 
+  test('whose refresh is refused after unsubscribe is of no matter to the next one', async () => {
+    const { getToken } = tokens();
+    const { client, clock, accept } = stage();
+    const channel = client.channel<never>('a', { token: 't', getToken });
+    const heard = listen(channel, 'error', 'unsubscribed');
+    void channel.subscribe();
+    void client.connect();
+    const socket = await accept();
+    socket.answer('subscribe', { expires: true, ttl: 10 });
+    clock.advance(8000);
+    await settled();
+    channel.unsubscribe();
+    const again = channel.subscribe();
+    await settled();
+    socket.refuse('sub_refresh', 103);
+    socket.answer('unsubscribe');
+    socket.answer('subscribe', {});
+    await again;
+    expect(channel.state).toBe('subscribed');
+    expect(heard.map(([name]) => name)).toEqual(['unsubscribed']);
+    expect(clock.pending).toBe(0);
+  });
+
   test('that has run out (109) is replaced', async () => {
     const { getToken } = tokens();
     const { client, clock, accept } = stage();
