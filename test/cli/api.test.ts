@@ -40,7 +40,7 @@ describe('publish', () => {
   test('with a key happens once', async () => {
     const { http, gateway } = await startGateway();
     const argv = ['publish', 'chat', '1', '--idempotency-key', 'k', '--url', http];
-    const [one, two] = [await sluice(argv), await sluice(argv)];
+    const [one, two] = [await within(argv), await within(argv)];
     expect(two).toEqual(one);
     expect((await gateway.history('chat', { limit: -1 })).publications).toHaveLength(1);
   });
@@ -48,7 +48,7 @@ describe('publish', () => {
   test('goes to several channels, and says which refused it', async () => {
     const { http } = await startGateway();
     const argv = ['publish', 'a', 'none:b', 'c', '1', '--url', http];
-    const [human, machine] = await Promise.all([sluice(argv), sluice([...argv, '--json'])]);
+    const [human, machine] = await Promise.all([sluice(argv), within([...argv, '--json'])]);
     expect(human.out).toMatch(
       /^published to a at \S+\nrefused by none:b: unknown channel\npublished to c at \S+\n$/,
     );
@@ -114,7 +114,7 @@ describe('what a gateway tells of itself', () => {
     const at = ['--url', http];
     const [all, two, after, none] = await Promise.all(
       [['--reverse'], ['--limit', '2'], ['--since', `3:${epoch}`], ['--limit', '0']].map((argv) =>
-        sluice(['history', 'chat', ...argv, ...at]),
+        within(['history', 'chat', ...argv, ...at]),
       ),
     );
     expect(all?.out).toBe('4  null\n3  a\\u001b[31m\\u000ab\n2  two\n1  {"n":1}\n');

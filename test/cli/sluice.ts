@@ -61,9 +61,13 @@ export async function within(
   return { code, ...said };
 }
 
-/** What it prints with `--json`, as a value. */
-export async function json(argv: readonly string[], setting: Setting = {}): Promise<unknown> {
-  const { code, out, err } = await sluice([...argv, '--json'], setting);
+/** What it prints with `--json`, as a value; in a process of its own where there is a file for it. */
+export async function json(
+  argv: readonly string[],
+  setting: Omit<Setting, 'input'> = {},
+): Promise<unknown> {
+  const start = setting.file === undefined ? within : sluice;
+  const { code, out, err } = await start([...argv, '--json'], setting);
   if (code !== 0) throw new Error(`exit code ${code}: ${err}`);
   return JSON.parse(out);
 }

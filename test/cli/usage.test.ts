@@ -4,7 +4,7 @@ import { VERSION } from '../../src/version.ts';
 import { ONE_LINE, nowhere, sluice, within } from './sluice.ts';
 
 test('--help lists the commands and the exit codes', async () => {
-  const [help, word] = await Promise.all([sluice(['--help']), sluice(['help'])]);
+  const [help, word] = await Promise.all([sluice(['--help']), within(['help'])]);
   expect(help.code).toBe(0);
   expect(help.err).toBe('');
   for (const command of ['serve', 'subscribe', 'publish', 'token', 'config', 'doctor']) {
@@ -18,10 +18,10 @@ test('--help lists the commands and the exit codes', async () => {
 test('each command has help, and serve that of the options', async () => {
   const [own, other, serve, flags, version] = await Promise.all([
     sluice(['publish', '--help']),
-    sluice(['help', 'publish']),
+    within(['help', 'publish']),
     sluice(['serve', '--help']),
-    sluice(['--dev', '--help']),
-    sluice(['--version']),
+    within(['--dev', '--help']),
+    within(['--version']),
   ]);
   expect(own.out).toContain('CHANNEL... DATA');
   expect(other).toEqual(own);
