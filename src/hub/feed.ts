@@ -9,6 +9,8 @@ import type { Maybe } from '../kernel/maybe.ts';
 import { chain } from '../kernel/maybe.ts';
 import type { AudienceOptions } from './audience.ts';
 import { Audience } from './audience.ts';
+import type { Return } from './lookups.ts';
+import { Lookups, queryOf } from './lookups.ts';
 import type { Notice, Subscriber } from './subscriber.ts';
 
 /** What a feed needs of its surroundings. */
@@ -26,15 +28,6 @@ export interface FeedContext extends AudienceOptions {
 }
 
 export type FeedEvent = 'double' | 'gap' | 'healed' | 'lost';
-
-/** What a subscriber that comes back asks for. */
-export interface Return {
-  readonly since: Position;
-  /** `stream`: all it missed. `cache`: the latest publication, unless it has that one. */
-  readonly mode: 'stream' | 'cache';
-  /** Over it, it has missed too much. */
-  readonly publicationsMax: number;
-}
 
 /** What a subscriber that joins is told. */
 export interface Joined {
@@ -72,6 +65,7 @@ export class Feed {
   /** Those whose reads for joining are under way, and the last that was delivered meanwhile. */
   #joining = 0;
   #tail: Publication[] = [];
+  readonly #lookups = new Lookups();
 
   constructor(channel: ChannelName, tracked: boolean, context: FeedContext) {
     this.channel = channel;
@@ -252,7 +246,6 @@ export class Feed {
   }
 
   #joinSince(back: Return, subscriber: Subscriber, welcome: Welcome): Maybe<void> {
-    const asked = this.#here();
     const done = (): void => {
       this.#joining -= 1;
       if (this.#joining === 0) this.#tail = [];
@@ -260,8 +253,12 @@ export class Feed {
     this.#joining += 1;
     let joined: Maybe<void>;
     try {
-      joined = chain(this.#context.read(this.channel, queryOf(back)), (page) =>
-        chain(this.#catchUp(page.top, asked), () => {
+      const lookup = this.#lookups.of(back, () => ({
+        asked: this.#here(),
+        page: this.#context.read(this.channel, queryOf(back)),
+      }));
+      joined = chain(lookup.page, (page) =>
+        chain(this.#catchUp(page.top, lookup.asked), () => {
           const missed = this.#missed(back, page);
           this.#isReborn ||= missed !== null && back.since.epoch !== this.#epoch;
           this.#attach(subscriber, missed, welcome);
@@ -319,9 +316,4 @@ export class Feed {
   #vacateIfEmpty(): void {
     if (this.#audience.size === 0 && this.#guests === 0) this.#context.vacated(this);
   }
-}
-
-function queryOf(back: Return): Query {
-  if (back.mode === 'cache') return { kind: 'latest' };
-  return { kind: 'since', since: back.since, limit: back.publicationsMax };
 }

@@ -2,7 +2,8 @@
 import type { ChannelName } from '../channel/name.ts';
 import type { Position } from '../channel/recovery.ts';
 import type { SlowConsumer } from '../channel/rules.ts';
-import type { Joined, Return } from '../hub/feed.ts';
+import type { Joined } from '../hub/feed.ts';
+import type { Return } from '../hub/lookups.ts';
 import { Refusal } from '../kernel/errors.ts';
 import { chain } from '../kernel/maybe.ts';
 import type { Close, CloseKind } from '../protocol/close.ts';

@@ -240,6 +240,37 @@ describe('joining', () => {
     expect(first.seen).toEqual([1, 2, 3, 4, 5]);
   });
 
+  test('a crowd that comes back to one place shares a read', async () => {
+    const { source, subscribe, publish, turn } = rig();
+    for (const n of range(1, 5)) source.stream.publish(n);
+    await subscribe(new Reader());
+    source.sync = false;
+    const readers = range(0, 99).map(() => new Reader());
+    const all: Promise<void>[] = [];
+    for (const [at, reader] of readers.entries()) {
+      all.push(subscribe(reader, { offset: at % 2 === 0 ? 3 : 5, epoch: E1 }));
+      await settled();
+      // The first has been answered already, but not told.
+      if (at === 10) for (const pending of source.pending) pending.execute();
+      if (at % 20 === 0) publish(6 + at / 20);
+    }
+    expect(source.pending).toHaveLength(2);
+    await source.answerAll();
+    await Promise.all(all);
+    publish(11);
+    turn();
+    for (const [at, reader] of readers.entries()) {
+      expect(reader.seen).toEqual(range(at % 2 === 0 ? 4 : 6, 11));
+    }
+    // The next one reads anew.
+    const next = new Reader();
+    const subscribed = subscribe(next, { offset: 3, epoch: E1 });
+    await settled();
+    await source.next.answer();
+    await subscribed;
+    expect(next.seen).toEqual(range(4, 11));
+  });
+
   test('what came in another life of the stream is not what was missed in this one', async () => {
     const { source, subscribe, publish, deliver, turn } = rig();
     const first = new Reader();
