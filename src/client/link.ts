@@ -29,6 +29,9 @@ interface Pending {
 /** RFC 6455 §7.1.5: what a close without a close frame is told with. */
 const ABNORMAL = 1006;
 
+/** RFC 6455 §7.4.1: a message was longer than the gateway takes. */
+const TOO_LARGE = 1009;
+
 /** A frame grows over it only by one message: a gateway takes 64 KiB, a character up to 3 bytes. */
 const FRAME_LENGTH_MAX = 16_384;
 
@@ -180,7 +183,9 @@ export class Link {
     this.#isOpen = false;
     this.#alarm.cancel();
     for (const { alarm } of this.#pending.values()) alarm.cancel();
-    const temporary = this.#owner.ended(code, reason);
+    const comesBack = this.#owner.ended(code, reason);
+    // What is too large will be too large again.
+    const temporary = comesBack && code !== TOO_LARGE;
     const message = `${FAILURES.lost.message}: ${code} ${reason}`;
     for (const { isCall, done } of this.#pending.values()) {
       if (isCall) done({ error: { ...FAILURES.lost, message, temporary } });

@@ -292,6 +292,8 @@ describe('a connection that breaks', () => {
     socket.drop(1009, 'message too big');
     expect(await publishing).toMatchObject({
       message: 'connection lost, outcome unknown: 1009 message too big',
+      temporary: false,
     });
+    expect(client.state).toBe('connecting');
   });
 });

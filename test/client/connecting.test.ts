@@ -1,4 +1,5 @@
 /** How a client connects, comes back and stops, against a network that the test plays. */
+import * as fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { backoff } from '../../src/client/backoff.ts';
 import { Client } from '../../src/client/client.ts';
@@ -321,6 +322,40 @@ describe('what cannot be read', () => {
       expect(sockets).toHaveLength(2);
     },
   );
+
+  test('whatever a gateway says, nothing is thrown and no timer is left', async () => {
+    const part = fc.record(
+      {
+        id: fc.oneof(fc.constantFrom(1, 2, 3), fc.jsonValue()),
+        connect: fc.jsonValue(),
+        subscribe: fc.jsonValue(),
+        error: fc.oneof(fc.record({ code: fc.nat(200), message: fc.string() }), fc.jsonValue()),
+        push: fc.oneof(
+          fc.record({ channel: fc.constantFrom('a', 'b'), pub: fc.jsonValue() }),
+          fc.record({ channel: fc.constantFrom('a', 'b'), unsubscribe: fc.jsonValue() }),
+          fc.record({ channel: fc.constantFrom('a', 'b'), subscribe: fc.jsonValue() }),
+          fc.dictionary(fc.constantFrom('message', 'refresh', 'join', 'leave'), fc.jsonValue()),
+          fc.jsonValue(),
+        ),
+      },
+      { requiredKeys: [] },
+    );
+    const frames = fc.array(fc.oneof(part, fc.jsonValue()), { maxLength: 10 });
+    await fc.assert(
+      fc.asyncProperty(frames, fc.boolean(), async (messages, isConnected) => {
+        const { client, clock, socket, accept } = stage({ getToken: () => '' });
+        const settling = [client.connect(), client.channel('a').subscribe()];
+        await settled();
+        if (isConnected) await accept();
+        else socket().open();
+        for (const message of messages) socket().sayRaw(JSON.stringify(message));
+        await settled();
+        client.close();
+        expect(clock.pending).toBe(0);
+        await Promise.allSettled(settling);
+      }),
+    );
+  });
 
   test('answers and pushes that nobody waits for are nothing', async () => {
     const { client, accept } = stage();

@@ -27,7 +27,8 @@ const { value } = fc.letrec<{ value: unknown }>((tie) => ({
   value: fc.oneof(
     { maxDepth: 4 },
     fc.string({ unit: 'binary' }),
-    fc.double(),
+    // MessagePack has no integer -0, and its writers take the shortest form.
+    fc.double().map((number) => (Object.is(number, -0) ? 0 : number)),
     fc.integer(),
     fc.maxSafeInteger(),
     fc.boolean(),
@@ -156,15 +157,19 @@ describe('differences', () => {
 
   test('that are broken throw', () => {
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 20 }), (bytes) => {
-        // A first number that is large would be memory: the gateway is believed so far.
-        fc.pre(bytes.indexOf(0x0a) !== -1 && bytes.indexOf(0x0a) < 4);
-        try {
-          applyDelta(new Uint8Array(10), bytes);
-        } catch (error) {
-          expect(error).toBeInstanceOf(RangeError);
-        }
-      }),
+      fc.property(
+        fc.uint8Array({ maxLength: 3 }),
+        fc.uint8Array({ maxLength: 17 }),
+        (size, rest) => {
+          // A first number that is large would be memory: the gateway is believed so far.
+          const bytes = Uint8Array.of(...size, 0x0a, ...rest);
+          try {
+            applyDelta(new Uint8Array(10), bytes);
+          } catch (error) {
+            expect(error).toBeInstanceOf(RangeError);
+          }
+        },
+      ),
     );
   });
 

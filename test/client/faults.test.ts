@@ -250,6 +250,16 @@ describe('a cut during', () => {
     expect(asked).toBe(1);
   });
 
+  test('a publication that is too large is no reason to stay away', async () => {
+    const { url } = await start();
+    const { one, channel, got } = await subscribe(url, 'kept:1');
+    const huge = failure(one.publish('kept:1', 'x'.repeat(70_000)));
+    expect(await huge).toMatchObject({ code: 2, temporary: false });
+    await one.connect();
+    await channel.publish(1);
+    await until('it is there', () => got.length === 1);
+  });
+
   test('many publications: what resolved is there once, what rejected at most once', async () => {
     const { gateway, port } = await start();
     const proxy = await Proxy.to(port);
