@@ -219,6 +219,19 @@ describe('skip', () => {
     }
   });
 
+  test('a channel where nobody else is listens on for one that lags', async () => {
+    const all = await scene(SKIP);
+    all.fast.cut();
+    all.slow.transport.slow = true;
+    await all.publish(1, 40);
+    expect(all.rig.hub.size).toBe(1);
+    all.slow.transport.drain();
+    await settle();
+    await all.publish(41, 42);
+    expect(heard(all.slow)).toEqual(numbers(1, 42));
+    await ends(all);
+  });
+
   test('what there is no time to read is told as lost, and throws at nobody', async () => {
     for (const sync of [true, false]) {
       const gate = new Gate();
