@@ -1,5 +1,11 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
 
 export default defineConfig({
-  test: { include: ['test/**/*.test.ts'], testTimeout: 20_000, hookTimeout: 20_000 },
+  test: {
+    include: ['test/**/*.test.ts'],
+    // Those have a lane of their own: `npm run test:long`.
+    exclude: [...configDefaults.exclude, 'test/**/*.long.test.ts'],
+    testTimeout: 20_000,
+    hookTimeout: 20_000,
+  },
 });

@@ -34,13 +34,18 @@ const ROOT = '.';
 
 /** Each package has one home: a folder, or a file of the root. zod checks what comes in, at both ends. */
 const HOMES: Readonly<Record<string, readonly string[]>> = {
+  '@electric-sql/pglite': ['archive'],
   ajv: ['channel'],
+  'async-cache-dedupe': ['cache'],
+  bullmq: ['tasks'],
   commander: ['cli'],
   ioredis: ['redis'],
   jose: ['auth'],
+  pg: ['archive'],
   pino: ['main.ts'],
   'prom-client': ['server'],
   'uWebSockets.js': ['server'],
+  undici: ['hooks'],
   ws: ['server', 'cli'],
   yaml: ['config'],
   zod: ['config', 'api'],
