@@ -19,6 +19,7 @@ import { ControlBus } from './control-bus.ts';
 import { MemoryPresence } from './presence/memory.ts';
 import type { Presence } from './presence/presence.ts';
 import { RedisPresence } from './presence/redis.ts';
+import { Lease } from './redis/lease.ts';
 import { connectRedis } from './redis/redis.ts';
 import { SharedCensus } from './shared-census.ts';
 
@@ -105,11 +106,11 @@ function shareIn({ url, prefix }: RedisConfig, context: SharingContext): Sharing
     },
     count,
   });
+  const lease = new Lease({ ...context, redis });
   const presence = new RedisPresence({
-    ...context,
     redis,
+    lease,
     tellsLeaves: (channel) => rulesOf(channel)?.joinLeave ?? false,
-    says: () => JSON.stringify({ uid: context.uid }),
   });
   const control = new ControlBus({
     ...context,
@@ -130,6 +131,7 @@ function shareIn({ url, prefix }: RedisConfig, context: SharingContext): Sharing
     parts: [
       { name: 'redis', close: () => redis.close() },
       { name: 'broker', close: () => broker.close() },
+      { name: 'lease', close: () => lease.close() },
       { name: 'presence', close: () => presence.close() },
       { name: 'census', close: () => census.close() },
     ],

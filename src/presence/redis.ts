@@ -1,34 +1,34 @@
 /** The presence of many gateways: who is where is in Redis, held by the lease of a gateway. */
-import { randomUUID } from 'node:crypto';
 import type { ChannelName } from '../channel/name.ts';
 import type { ClientInfo } from '../channel/publication.ts';
 import { Refusal } from '../kernel/errors.ts';
 import { Reader } from '../redis/bytes.ts';
 import { readWho, whoBytes } from '../redis/envelope.ts';
 import { RedisAway } from '../redis/errors.ts';
+import type { Holder, Lease, LeaseState } from '../redis/lease.ts';
 import type { Redis } from '../redis/redis.ts';
 import { bytesOf, listOf, numberOf, textOf } from '../redis/reply.ts';
 import { scriptOf } from '../redis/script.ts';
 import type { Presence, PresenceStats } from './presence.ts';
-import { Leases, RENEW_MS } from './redis-lease.ts';
 
 const ADD = scriptOf(new URL('redis-add.lua', import.meta.url));
 const REMOVE = scriptOf(new URL('redis-remove.lua', import.meta.url));
 const LOOK = scriptOf(new URL('redis-look.lua', import.meta.url));
+const SWEEP = scriptOf(new URL('redis-sweep.lua', import.meta.url));
 
 /** Bytes of a lease, before who a member is. */
 const LEASE_BYTES = 36;
 /** Members that are registered again at once. */
 const ROUND = 250;
 const SCAN_COUNT = 500;
+/** Members swept in one step: less than a millisecond that Redis is not there for others. */
+const SWEEP_STEP = 100;
 
 export interface RedisPresenceOptions {
   readonly redis: Redis;
+  readonly lease: Lease;
   /** Whether those who subscribe to the channel are told of leaves. */
   readonly tellsLeaves: (channel: ChannelName) => boolean;
-  /** About this gateway, for whoever asks what gateways there are: JSON. */
-  readonly says: () => string;
-  readonly fault: (where: string, error: unknown) => void;
 }
 
 interface Member {
@@ -36,26 +36,19 @@ interface Member {
   readonly info: ClientInfo;
 }
 
-export class RedisPresence implements Presence {
+export class RedisPresence implements Presence, Holder {
+  readonly name = 'presence';
   readonly #options: RedisPresenceOptions;
-  readonly #leases: Leases;
-  readonly #timer: ReturnType<typeof setInterval>;
   /** Who is here on this gateway, by place: what Redis should know. */
   readonly #members = new Map<string, Member>();
   /** Those who are being taken out at this moment. */
   readonly #parting = new Set<string>();
-  #lease: string = randomUUID();
   /** Redis may know something else than it should. */
   #isApart = false;
-  #isRenewing = false;
-  #isClosed = false;
 
   constructor(options: RedisPresenceOptions) {
     this.#options = options;
-    this.#leases = new Leases(options.redis, options.says);
-    this.#timer = setInterval(() => void this.#renew(), RENEW_MS);
-    this.#timer.unref();
-    options.redis.link.onUp(() => void this.#renew());
+    options.lease.add(this);
   }
 
   async add(channel: ChannelName, info: ClientInfo): Promise<void> {
@@ -97,16 +90,28 @@ export class RedisPresence implements Presence {
     return { clients, users };
   }
 
-  /** What is still here is taken out, and its leaves are told. */
-  async close(): Promise<void> {
-    this.#isClosed = true;
-    clearInterval(this.#timer);
-    try {
-      if (this.#options.redis.link.isUp) await this.#leases.end(this.#lease);
-    } catch (error) {
-      // Then the others do it.
-      if (!(error instanceof RedisAway)) throw error;
+  async renewed(state: LeaseState): Promise<void> {
+    if (state === 'kept' && !this.#isApart) return;
+    this.#isApart = false;
+    // Under another lease there are none.
+    if (state !== 'ended') await this.#takeOutStrangers();
+    // Others told the leaves of those they swept: their joins are told again.
+    await this.#registerAll(state === 'ended');
+  }
+
+  async sweep(lease: string): Promise<void> {
+    const { names, link, publishCommand } = this.#options.redis;
+    for (let partition = 0; partition < names.partitions; partition += 1) {
+      const prefix = names.prefixOf(partition);
+      const args = [lease, prefix, names.busPrefixOf(partition), publishCommand, SWEEP_STEP];
+      const keys = [`${prefix}held:${lease}`];
+      while (numberOf(await link.run(SWEEP, keys, args)) > 0);
     }
+  }
+
+  /** What is still held is swept with the lease. */
+  close(): Promise<void> {
+    return Promise.resolve();
   }
 
   async #look(
@@ -128,52 +133,29 @@ export class RedisPresence implements Presence {
   }
 
   async #add(place: string, { channel, info }: Member, tells: boolean): Promise<void> {
-    const { redis, tellsLeaves } = this.#options;
+    const { redis, lease, tellsLeaves } = this.#options;
     const leaves = tellsLeaves(channel);
     const bus = tells && leaves ? redis.names.bus('c', channel) : '';
     const { client, user } = info;
-    const args = [client, user, this.#lease, whoBytes(info), place, leaves ? 1 : 0, bus];
+    const args = [client, user, lease.id, whoBytes(info), place, leaves ? 1 : 0, bus];
     await redis.link.run(ADD, this.#keysOf(channel), [...args, redis.publishCommand]);
   }
 
   async #remove(place: string, user: string, tells: boolean): Promise<void> {
-    const { redis } = this.#options;
+    const { redis, lease } = this.#options;
     const [channel = '', client = ''] = place.split(SEPARATOR);
     const bus = tells ? redis.names.bus('c', channel) : '';
-    const args = [client, user, this.#lease, place, bus, redis.publishCommand];
+    const args = [client, user, lease.id, place, bus, redis.publishCommand];
     await redis.link.run(REMOVE, this.#keysOf(channel), args);
   }
 
   #keysOf(channel: string): string[] {
-    const { names } = this.#options.redis;
-    const held = `${names.prefixOf(names.partitionOf(channel))}held:${this.#lease}`;
+    const { redis, lease } = this.#options;
+    const { names } = redis;
+    const held = `${names.prefixOf(names.partitionOf(channel))}held:${lease.id}`;
     return [names.key('p', channel), names.key('u', channel), held];
   }
 
-  async #renew(): Promise<void> {
-    if (this.#isRenewing || this.#isClosed || !this.#options.redis.link.isUp) return;
-    this.#isRenewing = true;
-    try {
-      const wasApart = this.#isApart;
-      this.#isApart = false;
-      const state = await this.#leases.renew(this.#lease);
-      if (state === 'ended') {
-        // What it held was swept or will be: its name is not for new members.
-        this.#lease = randomUUID();
-        await this.#leases.renew(this.#lease);
-      } else if (wasApart) {
-        await this.#takeOutStrangers();
-      }
-      if (state !== 'kept' || wasApart) await this.#registerAll(state === 'ended');
-    } catch (error) {
-      this.#isApart = true;
-      if (!(error instanceof RedisAway)) this.#options.fault('presence', error);
-    } finally {
-      this.#isRenewing = false;
-    }
-  }
-
-  /** Of those whose leaves were told the joins are told again. */
   async #registerAll(tells: boolean): Promise<void> {
     const all = [...this.#members];
     for (let from = 0; from < all.length; from += ROUND) {
@@ -191,9 +173,10 @@ export class RedisPresence implements Presence {
 
   /** Those who left while Redis was away: their leaves could not be told then. */
   async #takeOutStrangers(): Promise<void> {
-    const { names, link } = this.#options.redis;
+    const { redis, lease } = this.#options;
+    const { names, link } = redis;
     for (let partition = 0; partition < names.partitions; partition += 1) {
-      const key = `${names.prefixOf(partition)}held:${this.#lease}`;
+      const key = `${names.prefixOf(partition)}held:${lease.id}`;
       let cursor = '0';
       do {
         const [next, found] = listOf(await link.call('HSCAN', key, cursor, 'COUNT', SCAN_COUNT));

@@ -1,8 +1,7 @@
 -- Renews a lease, or lets it go, and ends those that were not renewed in time. A lease that ended
 -- never begins again: whoever held it takes another.
--- KEYS  leases by their last renewal, what each says of its gateway, those to be swept,
---       the mark that this one was ended by others
--- ARGV  1 lease  2 what it says, '' to let it go  3 after how many ms a lease has ended
+-- KEYS  leases by their last renewal, those to be swept, the mark that this one was ended by others
+-- ARGV  1 lease  2 renew or end  3 after how many ms a lease has ended
 --       4 what marks of others begin with  5 for how long, in ms, a mark is kept
 -- Returns 0 when the lease went on, 1 when it is new here, 2 when it was ended by others; and the
 -- leases to be swept.
@@ -12,8 +11,7 @@ local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 
 local function finish(lease)
   redis.call('ZREM', KEYS[1], lease)
-  redis.call('HDEL', KEYS[2], lease)
-  redis.call('SADD', KEYS[3], lease)
+  redis.call('SADD', KEYS[2], lease)
 end
 
 for _, lease in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - tonumber(ARGV[3]))) do
@@ -21,16 +19,12 @@ for _, lease in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - tonumb
   redis.call('SET', ARGV[4] .. lease, '1', 'PX', ARGV[5])
 end
 
-if ARGV[2] == '' then
-  finish(ARGV[1])
-  return {0, redis.call('SMEMBERS', KEYS[3])}
-end
-
 local state = 0
-if redis.call('EXISTS', KEYS[4]) == 1 then
-  return {2, redis.call('SMEMBERS', KEYS[3])}
+if ARGV[2] == 'end' then
+  finish(ARGV[1])
+elseif redis.call('EXISTS', KEYS[3]) == 1 then
+  state = 2
+elseif redis.call('ZADD', KEYS[1], now, ARGV[1]) == 1 then
+  state = 1
 end
-if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then state = 1 end
-redis.call('ZADD', KEYS[1], now, ARGV[1])
-redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
-return {state, redis.call('SMEMBERS', KEYS[3])}
+return {state, redis.call('SMEMBERS', KEYS[2])}
