@@ -1,6 +1,7 @@
 /** Publications on their way to Redis: those of one turn travel together, those of one channel as one. */
 import type { Draft } from '../channel/publication.ts';
 import { digestOf } from '../channel/publication.ts';
+import { Deferred } from '../kernel/deferred.ts';
 import { Refusal } from '../kernel/errors.ts';
 import { RedisAway } from '../redis/errors.ts';
 import type { Arg } from '../redis/link.ts';
@@ -64,7 +65,7 @@ export class RedisPublisher {
       throw new RedisAway('too much waits for Redis');
     }
     this.#waitingBytes += body.length;
-    const { promise, resolve, reject } = Promise.withResolvers<Published>();
+    const { promise, resolve, reject } = new Deferred<Published>();
     const batch = this.#batchFor(channel, options.history, body.length);
     batch.items.push({ body, draft, options, settle: { resolve, reject } });
     batch.bytes += body.length;

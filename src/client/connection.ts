@@ -5,7 +5,7 @@ import { backoff } from './backoff.ts';
 import { Calls } from './calls.ts';
 import { CONNECTION_INVALIDATED, TOKEN_EXPIRED } from './codes.ts';
 import type { Context } from './context.ts';
-import { Deferred } from './deferred.ts';
+import { unawaited } from './deferred.ts';
 import { Emitter } from './emitter.ts';
 import type { Failure } from './errors.ts';
 import { FAILURES, SluiceError } from './errors.ts';
@@ -39,7 +39,7 @@ export class Connection {
   readonly #server: ServerStreams;
   #state: ClientState = 'disconnected';
   #link: Link | null = null;
-  #ready = new Deferred();
+  #ready = unawaited();
   #retry: Alarm | null = null;
   #step = 0;
   #leavePage: () => void = () => undefined;
@@ -100,7 +100,7 @@ export class Connection {
     link?.end({ code, message });
     this.#calls.fail(error);
     this.#ready.reject(error);
-    this.#ready = new Deferred();
+    this.#ready = unawaited();
     const reason = { code, reason: message };
     for (const subscription of this.subscriptions.values()) {
       if (state === 'closed') subscription.close();
@@ -214,7 +214,7 @@ export class Connection {
     const wasConnected = this.#state === 'connected';
     this.#state = 'connecting';
     this.#again();
-    if (wasConnected) this.#ready = new Deferred();
+    if (wasConnected) this.#ready = unawaited();
     for (const subscription of this.subscriptions.values()) subscription.lost({ code, reason });
     this.#tell('connecting', { code, reason });
     return true;

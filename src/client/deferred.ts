@@ -1,16 +1,9 @@
-/** A promise that is settled from outside. */
+/** Promises of the client that are settled from outside. */
+import { Deferred } from '../kernel/deferred.ts';
 
-/** Nobody has to wait for it: that it rejects is told in other ways too. */
-export class Deferred<T = void> {
-  readonly promise: Promise<T>;
-  resolve!: (value: T) => void;
-  reject!: (error: Error) => void;
-
-  constructor() {
-    this.promise = new Promise((resolve, reject) => {
-      this.resolve = resolve;
-      this.reject = reject;
-    });
-    this.promise.catch(() => undefined);
-  }
+/** One that nobody has to wait for: that it rejects is told in other ways too. */
+export function unawaited<T = void>(): Deferred<T> {
+  const deferred = new Deferred<T>();
+  deferred.promise.catch(() => undefined);
+  return deferred;
 }

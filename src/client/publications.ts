@@ -1,5 +1,6 @@
 /** The publications of a channel as something to wait for: what `for await` reads. */
-import { Deferred } from './deferred.ts';
+import type { Deferred } from '../kernel/deferred.ts';
+import { unawaited } from './deferred.ts';
 import { FAILURES, SluiceError } from './errors.ts';
 import type { Publication } from './events.ts';
 
@@ -40,7 +41,7 @@ export class Publications implements AsyncIterableIterator<Publication<never>, u
   }
 
   next(): Promise<Result> {
-    const reader = new Deferred<Result>();
+    const reader = unawaited<Result>();
     this.#readers.push(reader);
     this.#serve();
     return reader.promise;

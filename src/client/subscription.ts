@@ -9,7 +9,8 @@ import {
   TOKEN_EXPIRED,
 } from './codes.ts';
 import type { Context } from './context.ts';
-import { Deferred } from './deferred.ts';
+import type { Deferred } from '../kernel/deferred.ts';
+import { unawaited } from './deferred.ts';
 import { Emitter } from './emitter.ts';
 import { FAILURES, SluiceError } from './errors.ts';
 import type { ChannelEvents, ChannelState, Position, Reason } from './events.ts';
@@ -72,7 +73,7 @@ export class Subscription {
   subscribe(): Promise<void> {
     if (this.#isClosed) return Promise.reject(new SluiceError(FAILURES.closed));
     if (this.#state === 'subscribed') return Promise.resolve();
-    const { promise } = (this.#ready ??= new Deferred());
+    const { promise } = (this.#ready ??= unawaited());
     if (this.#state === 'unsubscribed') {
       this.#step = 0;
       this.#wait({ code: 0, reason: 'subscribe called' });

@@ -1,5 +1,6 @@
 /** Parts with a life: started in order, closed in reverse, each within a deadline. */
 import type { Clock } from './clock.ts';
+import { Deferred } from './deferred.ts';
 import type { Log } from './log.ts';
 
 export interface Part {
@@ -14,7 +15,7 @@ export async function closeAll(
   context: { clock: Clock; log: Log; deadlineMs: number },
 ): Promise<void> {
   for (const part of parts.toReversed()) {
-    const late = Promise.withResolvers<'late'>();
+    const late = new Deferred<'late'>();
     const alarm = context.clock.after(context.deadlineMs, () => late.resolve('late'));
     try {
       const outcome = await Promise.race([part.close(), late.promise]);

@@ -1,5 +1,6 @@
 /** What Redis tells us: the channels of the bus that are listened to, kept over every break. */
 import type { Redis } from 'ioredis';
+import { Deferred } from '../kernel/deferred.ts';
 import type { Maybe } from '../kernel/maybe.ts';
 import type { Surroundings } from './connection.ts';
 import { connectionOf, open, restart } from './connection.ts';
@@ -120,7 +121,7 @@ export class SingleBus implements Bus {
   #ask(ear: Ear): Promise<void> {
     if (this.#asking === null) {
       const ears: Ear[] = [];
-      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      const { promise, resolve, reject } = new Deferred();
       this.#asking = { ears, confirmed: promise };
       setImmediate(() => {
         this.#asking = null;

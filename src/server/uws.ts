@@ -11,6 +11,7 @@ import type {
 import { App, us_listen_socket_close, us_socket_local_port } from 'uWebSockets.js';
 import { assert } from '../kernel/assert.ts';
 import { systemClock } from '../kernel/clock.ts';
+import { Deferred } from '../kernel/deferred.ts';
 import { Wheel } from '../kernel/wheel.ts';
 import { BAD_REQUEST, STOPPING, TOO_BUSY } from './answers.ts';
 import { CLOSE_GRACE_MS } from './edge.ts';
@@ -181,7 +182,7 @@ function ignore(): void {}
 
 /** uWS does not say why it could not listen; node:net does. */
 function whyNot(host: string, port: number): Promise<string> {
-  const { promise, resolve } = Promise.withResolvers<string>();
+  const { promise, resolve } = new Deferred<string>();
   const probe = createServer();
   probe.once('error', (error) => resolve(error.message));
   probe.once('listening', () => probe.close(() => resolve('uWebSockets.js could not, node could')));

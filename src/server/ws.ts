@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import { assert } from '../kernel/assert.ts';
 import { systemClock } from '../kernel/clock.ts';
+import { Deferred } from '../kernel/deferred.ts';
 import { BAD_REQUEST, STOPPING, TOO_BUSY } from './answers.ts';
 import { CLOSE_GRACE_MS } from './edge.ts';
 import type {
@@ -38,7 +39,7 @@ class WsEdge implements Edge {
   readonly #upgrades: WebSocketServer;
   /** Every open connection, whatever it has become. */
   readonly #sockets = new Set<Duplex>();
-  readonly #closed = Promise.withResolvers<void>();
+  readonly #closed = new Deferred();
   /** The subprotocol of the upgrade under way; `ws` asks for it within the call. */
   #protocol = '';
   /** Connections with a request that is not answered. */
@@ -66,7 +67,7 @@ class WsEdge implements Edge {
   async listen(): Promise<number> {
     const { host, port, sharesPort } = this.#options;
     assert(!this.#stopped && !this.#server.listening, 'an edge listens once');
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const { promise, resolve, reject } = new Deferred();
     this.#server.once('listening', resolve);
     // Stays on: a connection that cannot be accepted, for want of file descriptors, is told here.
     this.#server.on('error', reject);
