@@ -5,6 +5,7 @@ import { FAULT_STATUS, statusOf } from './api/statuses.ts';
 import { ApiKeys } from './auth/keys.ts';
 import type { Config } from './config/config.ts';
 import { parseConfig } from './config/config.ts';
+import { drain } from './drain.ts';
 import type { Hooks } from './hooks/hooks.ts';
 import { silentHooks } from './hooks/hooks.ts';
 import type { ConfigInput } from './config/input.ts';
@@ -96,7 +97,10 @@ export class Gateway {
   readonly #routes: readonly Route[];
   readonly #countRefused: Count;
   readonly #parts: Part[];
+  /** Aborts when the gateway is closed. */
+  readonly #closing = new AbortController();
   #accepting = true;
+  #drained: Promise<void> | null = null;
   #started: Promise<Address> | null = null;
   #closed: Promise<void> | null = null;
 
@@ -143,8 +147,19 @@ export class Gateway {
   }
 
   /**
+   * Closes it so that nobody is in a rush: it is not ready any more, but serves on for `drain.delay`;
+   * then takes no new connections, and closes those there are with 3001, evenly over
+   * `drain.timeout`; then closes the rest. Idempotent; `close` ends it early.
+   */
+  drain(): Promise<void> {
+    this.#drained ??= this.#drain();
+    return this.#drained;
+  }
+
+  /**
    * No new connections, close 3001 for those there are, and then every part in the reverse order
-   * of its birth. Idempotent; when it resolves nothing is left that keeps the process alive.
+   * of its birth; a client that is slow to read has five seconds for what was sent to it.
+   * Idempotent; when it resolves nothing is left that keeps the process alive.
    */
   close(): Promise<void> {
     this.#closed ??= this.#close();
@@ -185,8 +200,22 @@ export class Gateway {
     return { port: await open({ host, port }, front), internalPort };
   }
 
+  async #drain(): Promise<void> {
+    await drain({
+      ...this.config.drain,
+      clock: this.#surroundings.clock,
+      roster: this.#organs.roster,
+      stopAccepting: () => {
+        this.#accepting = false;
+      },
+      signal: this.#closing.signal,
+    });
+    await this.close();
+  }
+
   async #close(): Promise<void> {
     this.#accepting = false;
+    this.#closing.abort();
     await this.#started?.catch(() => undefined);
     await this.#closeAll([
       ...this.#parts,
@@ -251,12 +280,17 @@ export class Gateway {
         method: 'GET',
         path: '/ready',
         handle: () => {
-          if (!this.#accepting) return json(503, { status: 'closing' });
-          const ready = this.#organs.sharing.isReady();
-          return ready ? json(200, { status: 'ready' }) : json(503, { status: 'no delivery' });
+          const status = this.#status();
+          return json(status === 'ready' ? 200 : 503, { status });
         },
       },
     ];
+  }
+
+  #status(): string {
+    if (this.#closed !== null) return 'closing';
+    if (this.#drained !== null) return 'draining';
+    return this.#organs.sharing.isReady() ? 'ready' : 'no delivery';
   }
 
   /** A program that embeds us may have its own page at `/`. */

@@ -23,7 +23,7 @@ async function open(config: Config): Promise<Served> {
     random: Math.random,
     version: VERSION,
   });
-  return { log, start: () => gateway.start(), close: () => gateway.close() };
+  return { log, start: () => gateway.start(), drain: () => gateway.drain() };
 }
 
 process.exitCode = await run(process.argv.slice(2), { open, welcome });

@@ -49,9 +49,9 @@ function closeOnSignal(gateway: Served): void {
   const stop = (signal: string): void => {
     if (stopping) process.exit(EXITS.failed.code);
     stopping = true;
-    gateway.log.info({ signal }, 'closing; once more to stop at once');
+    gateway.log.info({ signal }, 'draining; once more to stop at once');
     // Nothing is left then that keeps the process alive: it ends by itself.
-    void gateway.close();
+    void gateway.drain();
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);

@@ -13,7 +13,8 @@ interface Address {
 export interface Served {
   readonly log: Log;
   start(): Promise<Address>;
-  close(): Promise<void>;
+  /** Ends it without a rush. */
+  drain(): Promise<void>;
 }
 
 /** What the root of the program does for its commands. */

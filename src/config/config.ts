@@ -13,6 +13,8 @@ import type { Givens, Values } from './option.ts';
 import { ALL_OPTIONS, LIMIT_OPTIONS, OPTIONS } from './options.ts';
 import type { LogLevel, TransportName } from './options.ts';
 import { ConfigError, show, showPath } from './problems.ts';
+import { drainOf } from './process.ts';
+import type { DrainConfig } from './process.ts';
 import { readEnvironment, readFileOptions, readFlags, readText } from './sources.ts';
 import type { Environment } from './sources.ts';
 import { VERSION } from '../version.ts';
@@ -36,6 +38,7 @@ export interface Config {
   readonly api: { readonly keys: readonly string[] };
   /** What gateways share; null: this one is alone. */
   readonly redis: RedisConfig | null;
+  readonly drain: DrainConfig;
   readonly pingIntervalMs: number;
   /** Always less than `pingIntervalMs`. */
   readonly pingTimeoutMs: number;
@@ -128,6 +131,7 @@ function build(givens: Givens, backend: Backend, problems: string[]): Config {
     tokens: tokensOf(values),
     api: { keys: values.read(OPTIONS.apiKeys) },
     redis: redisOf(values),
+    drain: drainOf(values),
     ...pingOf(values),
     connectionGraceMs: values.read(OPTIONS.connectionGrace),
     subscriptionGraceMs: values.read(OPTIONS.subscriptionGrace),

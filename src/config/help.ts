@@ -7,7 +7,7 @@ import { ALL_OPTIONS, OPTIONS } from './options.ts';
 export const GROUPS: readonly { readonly title: string; readonly roots: readonly string[] }[] = [
   {
     title: 'The gateway',
-    roots: ['dev', 'host', 'port', 'internal', 'transport', 'origins', 'log'],
+    roots: ['dev', 'host', 'port', 'internal', 'transport', 'origins', 'log', 'drain'],
   },
   { title: 'Who may connect', roots: ['anonymous', 'tokens'] },
   { title: 'The server API', roots: ['api'] },

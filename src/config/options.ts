@@ -20,6 +20,7 @@ import {
 import { bytes, bytesText, duration, durationText, integer } from './measures.ts';
 import { option, optional, treeSchema } from './option.ts';
 import type { Option } from './option.ts';
+import { PROCESS_OPTIONS } from './process-options.ts';
 
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -238,6 +239,7 @@ export const OPTIONS = {
     default: DEFAULT_NAMESPACE,
     means: 'the namespace of these channels',
   }),
+  ...PROCESS_OPTIONS,
   namespaces: option('namespaces', record(NAMESPACE.source, treeSchema(ALL_RULE_OPTIONS)), {
     default: {},
     means: 'the rules of channels; as JSON in a variable or flag, which replaces them all',

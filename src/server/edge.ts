@@ -86,8 +86,9 @@ export interface Edge {
    */
   stopListening(): void;
   /**
-   * Cuts what is still open, at once: whoever wants close frames closes the transports before.
-   * Idempotent; when it resolves every receiver was told, and no handle is left.
+   * Cuts what is open: whoever wants close frames closes the transports before. One that was closed,
+   * and whose peer has not read all yet, keeps its grace. Idempotent; when it resolves every
+   * receiver was told, and no handle is left.
    */
   close(): Promise<void>;
 }

@@ -1,12 +1,11 @@
 /** A WebSocket of uWS as the transport of a session. */
 import type { WebSocket } from 'uWebSockets.js';
 import { assert } from '../kernel/assert.ts';
-import { systemClock } from '../kernel/clock.ts';
-import type { Timed, Wheel } from '../kernel/wheel.ts';
-import type { Close } from '../protocol/close.ts';
 import type { Receiver, Sent, Transport } from '../session/transport.ts';
 import { CLOSE, closeReason } from './close-frame.ts';
 import type { UpgradeAnswer } from './edge.ts';
+import type { Farewells } from './farewells.ts';
+import { Farewell } from './farewells.ts';
 
 type Accepted = Extract<UpgradeAnswer, { accepted: true }>;
 
@@ -19,7 +18,7 @@ export interface SocketData {
 export interface UwsSockets {
   readonly messageBytesMax: number;
   readonly closeGraceMs: number;
-  readonly wheel: Wheel;
+  readonly farewells: Farewells;
 }
 
 /** What uWS tells of a connection it cut by itself, and the code that `ws` would have sent. */
@@ -72,14 +71,10 @@ export class UwsTransport implements Transport {
       this.#socket.end(code, fitting);
       return;
     }
-    const dueMs = systemClock.now() + this.#sockets.closeGraceMs;
-    this.#farewell = new Farewell(this, { code, reason: fitting }, dueMs);
-    this.#sockets.wheel.add(this.#farewell);
-  }
-
-  /** The grace is over. */
-  cut(): void {
-    this.#socket?.close();
+    const { closeGraceMs, farewells } = this.#sockets;
+    const cut = (): void => this.#socket?.close();
+    this.#farewell = new Farewell({ code, reason: fitting }, closeGraceMs, cut);
+    farewells.add(this.#farewell);
   }
 
   opened(socket: WebSocket<SocketData>): void {
@@ -113,7 +108,7 @@ export class UwsTransport implements Transport {
   gone(code: number, message: ArrayBuffer): void {
     this.#socket = null;
     const told = this.#farewell?.close.code ?? cutCode(code, message);
-    if (this.#farewell !== null) this.#sockets.wheel.remove(this.#farewell);
+    if (this.#farewell !== null) this.#sockets.farewells.remove(this.#farewell);
     queueMicrotask(() => this.#receiver?.closed(told));
   }
 }
@@ -121,23 +116,4 @@ export class UwsTransport implements Transport {
 function cutCode(code: number, message: ArrayBuffer): number {
   if (code !== CLOSE.abnormal || message.byteLength === 0) return code;
   return CUTS.get(decoder.decode(message)) ?? code;
-}
-
-/** A close that waits for the peer to read. */
-class Farewell implements Timed {
-  readonly close: Close;
-  readonly dueMs: number;
-  readonly #transport: UwsTransport;
-  next: Timed | null = null;
-  previous: Timed | null = null;
-
-  constructor(transport: UwsTransport, close: Close, dueMs: number) {
-    this.#transport = transport;
-    this.close = close;
-    this.dueMs = dueMs;
-  }
-
-  expire(): void {
-    this.#transport.cut();
-  }
 }

@@ -10,9 +10,7 @@ import type {
 } from 'uWebSockets.js';
 import { App, us_listen_socket_close, us_socket_local_port } from 'uWebSockets.js';
 import { assert } from '../kernel/assert.ts';
-import { systemClock } from '../kernel/clock.ts';
 import { Deferred } from '../kernel/deferred.ts';
-import { Wheel } from '../kernel/wheel.ts';
 import { BAD_REQUEST, STOPPING, TOO_BUSY } from './answers.ts';
 import { CLOSE_GRACE_MS } from './edge.ts';
 import type {
@@ -23,6 +21,7 @@ import type {
   HttpResponse,
   RequestHead,
 } from './edge.ts';
+import { Farewells } from './farewells.ts';
 import {
   addHeader,
   asksForWebSocket,
@@ -66,7 +65,7 @@ class UwsEdge implements Edge {
     this.#sockets = {
       messageBytesMax: options.messageBytesMax,
       closeGraceMs: options.closeGraceMs ?? CLOSE_GRACE_MS,
-      wheel: new Wheel(systemClock),
+      farewells: new Farewells(),
     };
     this.#app.ws('/*', this.#behavior());
     this.#app.any('/*', (response, request) => this.#incoming(response, request, null));
@@ -91,8 +90,8 @@ class UwsEdge implements Edge {
 
   async close(): Promise<void> {
     this.stopListening();
+    await this.#sockets.farewells.over();
     this.#app.close();
-    this.#sockets.wheel.close();
     // The receivers are told in microtasks, which all come before whoever awaits this one.
     await Promise.resolve();
   }

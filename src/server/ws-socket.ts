@@ -34,6 +34,11 @@ export class WsTransport implements Transport {
     this.#bytesMax = bytesMax;
   }
 
+  /** It was closed, and its peer has not read all yet. */
+  get isLeaving(): boolean {
+    return this.#closing !== 0 && this.buffered() > 0;
+  }
+
   /** To be called once, before anything can come in. */
   open(receive: (transport: Transport) => Receiver): void {
     this.#socket.on('message', (frame) => {

@@ -37,8 +37,8 @@ class WsEdge implements Edge {
   readonly #handlers: EdgeHandlers;
   readonly #server: ReturnType<typeof createServer>;
   readonly #upgrades: WebSocketServer;
-  /** Every open connection, whatever it has become. */
-  readonly #sockets = new Set<Duplex>();
+  /** Every open connection, and the transport where it has become one. */
+  readonly #sockets = new Map<Duplex, WsTransport | null>();
   readonly #closed = new Deferred();
   /** The subprotocol of the upgrade under way; `ws` asks for it within the call. */
   #protocol = '';
@@ -90,7 +90,11 @@ class WsEdge implements Edge {
 
   close(): Promise<void> {
     this.stopListening();
-    for (const socket of this.#sockets) socket.destroy();
+    for (const [socket, transport] of this.#sockets) {
+      // Its grace began with the close, and `ws` ends it.
+      if (transport?.isLeaving === true) socket.end(() => socket.destroy());
+      else socket.destroy();
+    }
     this.#settle();
     return this.#closed.promise;
   }
@@ -115,7 +119,7 @@ class WsEdge implements Edge {
   #connected(socket: Duplex): void {
     // A socket that is put back comes here twice.
     if (this.#sockets.has(socket)) return;
-    this.#sockets.add(socket);
+    this.#sockets.set(socket, null);
     // Whoever owns the socket at the time hears of its end by itself.
     socket.on('error', ignore);
     socket.once('close', () => {
@@ -199,6 +203,7 @@ class WsEdge implements Edge {
     this.#upgrades.handleUpgrade(request, socket, rest, (webSocket) => {
       const transport = new WsTransport(webSocket, this.#options.socketBytesMax);
       this.#transports += 1;
+      this.#sockets.set(socket, transport);
       transport.open((own) => accepted.open(own));
       // `ws` would wait for ever for a peer that has said its last and reads no more.
       socket.once('end', () => this.#endWithin(socket));

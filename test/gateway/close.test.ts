@@ -271,7 +271,7 @@ describe('a process', () => {
   ] as const)('that takes its time to close stops at once at %s', async (_, first, second) => {
     const program = await Program.listening(['--dev', '--port=0', '--transport=ws'], stuck);
     program.process.kill(first);
-    await vi.waitFor(() => expect(program.logged).toContain('closing'), QUICKLY);
+    await vi.waitFor(() => expect(program.logged).toContain('draining'), QUICKLY);
     expect(program.process.exitCode).toBe(null);
     program.process.kill(second);
     expect(await program.exit()).toBe(1);

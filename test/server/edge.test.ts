@@ -433,13 +433,43 @@ describe.each(EDGE_NAMES)('the %s edge', (name) => {
       peer.drop();
     });
 
-    test('does not hold up the close of the edge', async () => {
+    test('has its grace also when the edge is closed, and no longer', async () => {
       const [client, echo] = await rig.open();
       client.pause();
       echo.fill();
+      const begun = performance.now();
       echo.transport.close(3008, 'slow');
       await rig.edge.close();
+      expect(performance.now() - begun).toBeGreaterThan(200);
       expect(echo.closes).toEqual([3008]);
+    });
+
+    test('gets all and the close frame when it reads while the edge is closed', async () => {
+      await restart({ closeGraceMs: 10_000 });
+      const [client, echo] = await rig.open();
+      client.pause();
+      const sent = echo.fill();
+      let read = 0;
+      client.on('message', (data: Buffer) => {
+        read += data.byteLength;
+      });
+      const closed = closing(client);
+      echo.transport.close(3008, 'slow');
+      const gone = rig.edge.close();
+      client.resume();
+      expect(await closed).toEqual([3008, 'slow']);
+      expect(read).toBe(sent);
+      await gone;
+      expect(echo.closes).toEqual([3008]);
+    });
+
+    test('that nobody closed is cut with the edge', async () => {
+      await restart({ closeGraceMs: 10_000 });
+      const [client, echo] = await rig.open();
+      client.pause();
+      echo.fill();
+      await rig.edge.close();
+      expect(echo.closes).toEqual([1006]);
     });
   });
 
