@@ -202,7 +202,8 @@ function limitsPage(): string {
 ${GENERATED}
 
 Every queue, map and buffer of a gateway has a limit, and every limit a named outcome. Each is an
-option: see [configuration.md](configuration.md). A rate of 0 is no limit.
+option: see [configuration.md](configuration.md). A rate of 0 is no limit. With \`workers\` each of them
+has these limits for itself.
 
 ${table(['Limit', 'Default', 'What it limits', 'What it answers', 'Outcome'], rows)}
 `;

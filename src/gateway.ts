@@ -5,6 +5,7 @@ import { FAULT_STATUS, statusOf } from './api/statuses.ts';
 import { ApiKeys } from './auth/keys.ts';
 import type { Config } from './config/config.ts';
 import { parseConfig } from './config/config.ts';
+import { ConfigError } from './config/problems.ts';
 import { drain } from './drain.ts';
 import type { Hooks } from './hooks/hooks.ts';
 import { silentHooks } from './hooks/hooks.ts';
@@ -27,7 +28,7 @@ import { demoRoutes } from './server/demo.ts';
 import type { CreateEdge, Edge, EdgeOptions, HttpResponse } from './server/edge.ts';
 import type { Codecs } from './server/front.ts';
 import { Front } from './server/front.ts';
-import { scrape } from './server/metrics.ts';
+import { readingsOf, scrape, scrapeAll } from './server/metrics.ts';
 import type { Route } from './server/router.ts';
 import { json, Router } from './server/router.ts';
 import { openSession } from './session/open.ts';
@@ -35,7 +36,7 @@ import { VERSION } from './version.ts';
 
 // What a program needs besides: to refuse and to disconnect, to answer a request, to name types.
 export type { NamespaceInput } from './config/input.ts';
-export { ConfigError } from './config/problems.ts';
+export { ConfigError };
 export type {
   Caller,
   ConnectAnswer,
@@ -128,7 +129,9 @@ export class Gateway {
     this.channels = operations.channels.bind(operations);
     this.info = operations.info.bind(operations);
     this.rpc = operations.rpc.bind(operations);
-    const { wheel, sharing, verifier } = this.#organs;
+    const { wheel, sharing, verifier, meters } = this.#organs;
+    const { crew } = surroundings;
+    crew?.tell(() => readingsOf(meters, crew.worker));
     this.#parts = [
       { name: 'wheel', close: () => Promise.resolve(wheel.close()) },
       { name: 'tokens', close: () => verifier.close() },
@@ -186,7 +189,8 @@ export class Gateway {
   async #listen(createEdge: CreateEdge): Promise<Address> {
     const { host, port, internal } = this.config;
     const open = (at: { host: string; port: number }, front: Front): Promise<number> => {
-      const edge = createEdge({ ...at, ...this.#edgeLimits() }, front);
+      const sharesPort = this.#surroundings.crew !== undefined;
+      const edge = createEdge({ ...at, sharesPort, ...this.#edgeLimits() }, front);
       this.#parts.push(this.#edgePart(edge));
       return edge.listen();
     };
@@ -300,17 +304,23 @@ export class Gateway {
   }
 
   #internalRoutes(): Route[] {
-    const { api, meters } = this.#organs;
+    const { api } = this.#organs;
     const keys = new ApiKeys(this.config.api.keys);
     const required = keys.enabled || !this.config.dev;
     return [
       ...apiRoutes(api, { keys, required }),
-      { method: 'GET', path: '/metrics', handle: () => scrape(meters) },
+      { method: 'GET', path: '/metrics', handle: () => this.#scrape() },
     ];
+  }
+
+  /** Whichever worker is asked, it tells of all. */
+  async #scrape(): Promise<HttpResponse> {
+    const { crew } = this.#surroundings;
+    return crew === undefined ? scrape(this.#organs.meters) : scrapeAll(await crew.readings());
   }
 }
 
-type EdgeLimits = Omit<EdgeOptions, 'host' | 'port'>;
+type EdgeLimits = Omit<EdgeOptions, 'host' | 'port' | 'sharesPort'>;
 
 /**
  * Far over what an outbox lets through to a socket that does not read, and over the largest single
@@ -344,6 +354,7 @@ export function createGateway(options: GatewayOptions = {}): Gateway {
     subscribe: hooks.subscribe !== undefined,
     publish: hooks.publish !== undefined,
   });
+  if (config.workers !== 1) throw new ConfigError(['workers: only sluice serve has several']);
   return new Gateway(
     config,
     {

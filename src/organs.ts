@@ -13,6 +13,7 @@ import { namespaceOf } from './channel/name.ts';
 import type { Rules } from './channel/rules.ts';
 import { historyOf } from './channel/rules.ts';
 import type { Config } from './config/config.ts';
+import type { Crew } from './crew.ts';
 import type { Hooks } from './hooks/hooks.ts';
 import type { Source } from './hub/hub.ts';
 import { Hub } from './hub/hub.ts';
@@ -37,6 +38,8 @@ export interface Surroundings {
   readonly log: Log;
   readonly hooks: Hooks;
   readonly version: string;
+  /** Set where several processes are one on a port. */
+  readonly crew?: Crew;
 }
 
 export interface Organs {
@@ -57,9 +60,10 @@ export function buildOrgans(config: Config, surroundings: Surroundings): Organs 
   const { meters, wheel, fault } = frame;
   const rulesOf = (channel: ChannelName): Rules | null =>
     config.namespaces.get(namespaceOf(channel)) ?? null;
-  const { clock, random, version } = surroundings;
+  const { clock, random, version, crew } = surroundings;
   const uid = randomUUID();
-  const node = { uid, name: hostname(), version };
+  const name = crew === undefined ? hostname() : `${hostname()} worker ${crew.worker}`;
+  const node = { uid, name, version };
   const startedAtMs = clock.now();
   const common = { ...frame, clock, random, rulesOf };
   const sharing = share({

@@ -42,7 +42,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   ioredis: ['redis'],
   jose: ['auth'],
   pg: ['archive'],
-  pino: ['main.ts'],
+  pino: ['process.ts'],
   'prom-client': ['server'],
   'uWebSockets.js': ['server'],
   undici: ['hooks'],
@@ -187,7 +187,11 @@ describe('the law itself', () => {
       `const jose = await import("jose");`,
       'jose is at home in auth, not in server/ws.ts',
     ],
-    ['gateway.ts', `import { pino } from 'pino';`, 'pino is at home in main.ts, not in gateway.ts'],
+    [
+      'gateway.ts',
+      `import { pino } from 'pino';`,
+      'pino is at home in process.ts, not in gateway.ts',
+    ],
     [
       'api/body.ts',
       `import Ajv from 'ajv/dist/2020.js';`,
@@ -218,7 +222,7 @@ describe('the law itself', () => {
     ['server/uws.ts', `import type { Transport } from '../session/transport.ts';`],
     ['client/client.ts', `import { a } from '../protocol/json.ts';`],
     ['gateway.ts', `import { a } from './server/uws.ts';\nimport { b } from './hub/hub.ts';`],
-    ['main.ts', `import { pino } from 'pino';\nimport '../package.json' with { type: 'json' };`],
+    ['process.ts', `import { pino } from 'pino';\nimport '../package.json' with { type: 'json' };`],
     ['api/routes.ts', `import { z } from 'zod';\nimport { createHash } from 'node:crypto';`],
     [
       'protocol/pack.ts',

@@ -34,8 +34,8 @@ async function serve(
   }
   // Its clients need it, whether or not somebody reads what it printed.
   onBrokenPipe(() => {});
-  const { config, file } = reading;
-  const gateway = await host.open(config);
+  const { config, file, source } = reading;
+  const gateway = await host.open(config, source);
   const address = await gateway.start();
   gateway.log.info({ ...address, file, dev: config.dev }, 'listening');
   const { port, internalPort } = address;

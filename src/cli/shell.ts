@@ -1,5 +1,5 @@
 /** What all commands are given. */
-import type { Config } from '../config/config.ts';
+import type { Config, Source } from '../config/config.ts';
 import type { Log } from '../kernel/log.ts';
 import type { Sink, Terminal } from './terminal.ts';
 
@@ -9,7 +9,7 @@ interface Address {
   readonly internalPort: number;
 }
 
-/** A gateway of this process. */
+/** A gateway of this process, or the workers that it keeps. */
 export interface Served {
   readonly log: Log;
   start(): Promise<Address>;
@@ -19,8 +19,8 @@ export interface Served {
 
 /** What the root of the program does for its commands. */
 export interface Host {
-  /** Builds the gateway that `serve` runs. */
-  open(config: Config): Promise<Served>;
+  /** Builds what `serve` runs; `source` is what the configuration was read from. */
+  open(config: Config, source: Source): Promise<Served>;
   /** What a person is told when it listens. */
   welcome(config: Config, address: Address): string;
 }

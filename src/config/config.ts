@@ -13,7 +13,7 @@ import type { Givens, Values } from './option.ts';
 import { ALL_OPTIONS, LIMIT_OPTIONS, OPTIONS } from './options.ts';
 import type { LogLevel, TransportName } from './options.ts';
 import { ConfigError, show, showPath } from './problems.ts';
-import { drainOf } from './process.ts';
+import { drainOf, workersOf } from './process.ts';
 import type { DrainConfig } from './process.ts';
 import { readEnvironment, readFileOptions, readFlags, readText } from './sources.ts';
 import type { Environment } from './sources.ts';
@@ -38,6 +38,8 @@ export interface Config {
   readonly api: { readonly keys: readonly string[] };
   /** What gateways share; null: this one is alone. */
   readonly redis: RedisConfig | null;
+  /** How many gateways `sluice serve` runs; `auto` is one for each core if there is a Redis. */
+  readonly workers: number | 'auto';
   readonly drain: DrainConfig;
   readonly pingIntervalMs: number;
   /** Always less than `pingIntervalMs`. */
@@ -80,9 +82,16 @@ export interface Surroundings {
   readonly readFile?: (path: string) => string | null;
 }
 
+/** What a configuration was read from, for a process of the same environment to read it again. */
+export interface Source {
+  readonly argv: readonly string[];
+  /** What stood in the file; null where there was none. */
+  readonly text: string | null;
+}
+
 /** Either a configuration and the file it came from, or what to print instead of starting. */
 export type Reading =
-  | { readonly config: Config; readonly file: string | null }
+  | { readonly config: Config; readonly file: string | null; readonly source: Source }
   | { readonly config: null; readonly print: string };
 
 /**
@@ -100,7 +109,8 @@ export function readConfig(surroundings: Surroundings = {}, backend: Backend = {
   const file = readFileOptions(flags.config ?? environment.config, readFile, problems);
   if (file === null) throw new ConfigError(problems);
   const givens = new Map([...file.givens, ...environment.givens, ...flags.givens]);
-  return { config: build(givens, backend, problems), file: file.path };
+  const config = build(givens, backend, problems);
+  return { config, file: file.path, source: { argv, text: file.text } };
 }
 
 /** Whoever reads what this process prints wants no colours: https://no-color.org. */
@@ -131,6 +141,7 @@ function build(givens: Givens, backend: Backend, problems: string[]): Config {
     tokens: tokensOf(values),
     api: { keys: values.read(OPTIONS.apiKeys) },
     redis: redisOf(values),
+    workers: workersOf(values, OPTIONS.redisUrl),
     drain: drainOf(values),
     ...pingOf(values),
     connectionGraceMs: values.read(OPTIONS.connectionGrace),

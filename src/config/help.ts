@@ -11,7 +11,7 @@ export const GROUPS: readonly { readonly title: string; readonly roots: readonly
   },
   { title: 'Who may connect', roots: ['anonymous', 'tokens'] },
   { title: 'The server API', roots: ['api'] },
-  { title: 'Many gateways', roots: ['redis'] },
+  { title: 'Many gateways', roots: ['redis', 'workers'] },
   { title: 'Connections', roots: ['ping', 'expiry', 'personal'] },
   { title: 'Channels', roots: ['namespaces'] },
   { title: 'Limits', roots: ['limits'] },

@@ -36,6 +36,8 @@ export interface ConfigInput {
   readonly api?: { readonly keys?: readonly string[] };
   /** What gateways share: `redis://…`, `rediss://…`, `redis+sentinel://…`. */
   readonly redis?: { readonly url?: string; readonly prefix?: string };
+  /** Only for `sluice serve`: a program runs one gateway in each of its processes. */
+  readonly workers?: number | 'auto';
   /** How long `drain` serves on before it lets its clients go, and over how long it does. */
   readonly drain?: { readonly delay?: Duration; readonly timeout?: Duration };
   /** How often each client is pinged, and how long it may take to answer. */

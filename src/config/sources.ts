@@ -151,6 +151,13 @@ function isServiceLink(name: string, text: string): boolean {
 
 const DEFAULT_FILE = 'sluice.yaml';
 
+export interface FileGivens {
+  readonly givens: Givens;
+  /** Null where there is no file. */
+  readonly path: string | null;
+  readonly text: string | null;
+}
+
 /**
  * The file that is named, which must be there; or the one of this folder, if there is one. Null
  * when it cannot be read: then nobody knows what it would have given.
@@ -159,22 +166,22 @@ export function readFileOptions(
   named: string | null,
   readFile: (path: string) => string | null,
   problems: string[],
-): { readonly givens: Givens; readonly path: string | null } | null {
+): FileGivens | null {
   const path = named ?? DEFAULT_FILE;
-  let source: string | null;
+  let text: string | null;
   try {
-    source = readFile(path);
+    text = readFile(path);
   } catch (error) {
     problems.push(`${path}: it cannot be read (${codeOf(error)})`);
     return null;
   }
-  if (source === null) {
-    if (named === null) return { givens: new Map(), path: null };
+  if (text === null) {
+    if (named === null) return { givens: new Map(), path: null, text };
     problems.push(`${path}: there is no such file`);
     return null;
   }
-  const givens = readYaml(path, source, problems);
-  return givens === null ? null : { givens, path };
+  const givens = readYaml(path, text, problems);
+  return givens === null ? null : { givens, path, text };
 }
 
 /** Null where there is no such file. */

@@ -1,12 +1,31 @@
 /** The gateway's meters in the format of Prometheus. */
-import { Counter, Gauge, Registry } from 'prom-client';
+import type { MetricObjectWithValues, MetricValue } from 'prom-client';
+import { AggregatorRegistry, Counter, Gauge, Registry } from 'prom-client';
 import type { Meters } from '../kernel/meters.ts';
 import type { HttpResponse } from './edge.ts';
 
 const PREFIX = 'sluice_';
 
+/** What one worker of several counted, as it travels between processes. */
+export type Readings = readonly MetricObjectWithValues<MetricValue<string>>[];
+
 /** Reads all meters at each scrape; nothing is kept twice. */
-export async function scrape(meters: Meters): Promise<HttpResponse> {
+export function scrape(meters: Meters): Promise<HttpResponse> {
+  return answerOf(registryOf(meters));
+}
+
+/** Each series gets a label that tells its worker: a sum would go back when one ends. */
+export function readingsOf(meters: Meters, worker: number): Promise<Readings> {
+  const registry = registryOf(meters);
+  registry.setDefaultLabels({ worker: String(worker) });
+  return registry.getMetricsAsJSON();
+}
+
+export function scrapeAll(workers: readonly Readings[]): Promise<HttpResponse> {
+  return answerOf(AggregatorRegistry.aggregate(workers.map((readings) => [...readings])));
+}
+
+function registryOf(meters: Meters): Registry {
   const registry = new Registry();
   for (const { name, help, label, values } of meters.counters()) {
     const labelNames = label === null ? [] : [label];
@@ -23,6 +42,10 @@ export async function scrape(meters: Meters): Promise<HttpResponse> {
     const { name, help } = gauge;
     new Gauge({ name: PREFIX + name, help, registers: [registry] }).set(gauge.read());
   }
+  return registry;
+}
+
+async function answerOf(registry: Registry): Promise<HttpResponse> {
   return {
     status: 200,
     headers: { 'content-type': registry.contentType },

@@ -116,6 +116,7 @@ describe('the table of options', () => {
       host: null,
       port: null,
       internal: { host: null, port: null },
+      workers: null,
       drain: { delay: null, timeout: null },
       transport: null,
       dev: null,
