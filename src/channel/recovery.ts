@@ -12,8 +12,8 @@ export interface Page {
   readonly publications: readonly Publication[];
   readonly top: Position;
   /**
-   * Another life of the stream that this one goes on from: who was there, and not beyond the offset,
-   * misses nothing. So it is where a server of streams was started again or replaced.
+   * Another life of the stream that this one goes on from: who heard it to its end, and was not beyond
+   * the offset, misses nothing. So it is where a server of streams was started again or replaced.
    */
   readonly former?: Position | null;
 }
@@ -76,10 +76,16 @@ export function latestSince(
   here: Position,
 ): readonly Publication[] | null {
   // It has the latest, whether the history still has it or not.
-  if (since.epoch === here.epoch && since.offset === here.offset) return [];
+  if (since.offset === here.offset && isOfLife(since, page, here)) return [];
   const read = page.top.epoch === here.epoch ? page.publications : [];
   const latest = [...read, ...tail].find(({ offset }) => offset === here.offset);
   return latest === undefined ? null : [latest];
+}
+
+/** Whether a reader at `since` knows this life of the stream, or the one that it goes on from. */
+function isOfLife(since: Position, page: Page, here: Position): boolean {
+  if (since.epoch === here.epoch) return true;
+  return since.epoch !== '' && page.top.epoch === here.epoch && leadsTo(page, since);
 }
 
 function extend(

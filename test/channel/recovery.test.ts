@@ -200,4 +200,12 @@ describe('the latest', () => {
     expect(latestSince(at(4), page([], 5), [], at(5))).toBeNull();
     expect(latestSince(at(5, FORMER), page([], 5), [], at(5))).toBeNull();
   });
+
+  test('needs none for one who has it from the life before', () => {
+    expect(latestSince(at(5, FORMER), page([], 5, at(5, FORMER)), [], at(5))).toEqual([]);
+    expect(latestSince(at(5, FORMER), page([], 5, at(4, FORMER)), [], at(5))).toBeNull();
+    expect(latestSince(at(5, 'e0'), page([], 5, at(5, FORMER)), [], at(5))).toBeNull();
+    // One who has seen nothing yet gets what there is.
+    expect(latestSince(at(5, ''), page([5], 5), [], at(5))).toEqual([publication(5)]);
+  });
 });
