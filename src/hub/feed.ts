@@ -58,6 +58,8 @@ export class Feed {
   #epoch = '';
   /** Somebody here knows the stream by another epoch, and learns the new one by a publication. */
   #isReborn = false;
+  /** Where the feed was in the life of the stream before, if it was there when this one began. */
+  #former: Position | null = null;
   #reading: Promise<void> | null = null;
   #held: { publication: Publication; epoch: string }[] = [];
   /** More came than could be held. */
@@ -178,9 +180,7 @@ export class Feed {
         return;
       }
       this.#context.count('healed');
-      // Another life of the stream may go on from the one that the feed was in.
-      this.#isReborn ||= page.top.epoch !== since.epoch;
-      this.#epoch = page.top.epoch;
+      if (page.top.epoch !== since.epoch) this.#goOnIn(page.top.epoch);
       for (const publication of page.publications) {
         this.#offset = publication.offset;
         this.#accept(publication);
@@ -211,6 +211,14 @@ export class Feed {
   #moveTo(top: Position): void {
     this.#offset = top.offset;
     this.#epoch = top.epoch;
+    this.#former = null;
+  }
+
+  /** Another life of the stream goes on from the place that the feed was at. */
+  #goOnIn(epoch: string): void {
+    this.#former = this.#here();
+    this.#epoch = epoch;
+    this.#isReborn = true;
   }
 
   /** What comes while a read is under way waits, and is then placed after what was read. */
@@ -294,9 +302,14 @@ export class Feed {
     return asked.epoch === this.#epoch && top.offset < asked.offset;
   }
 
+  /**
+   * Of a reader who knows only the life before, the history cannot tell whether more was published
+   * in that life than it has: whoever has more of it has lost it, too. This feed heard that life to
+   * its end, so it can vouch for readers who were no further.
+   */
   #missed(back: Return, page: Page): readonly Publication[] | null {
     const missed = back.mode === 'cache' ? latestSince : missedSince;
-    return missed(back.since, page, this.#tail, this.#here());
+    return missed(back.since, { ...page, former: this.#former }, this.#tail, this.#here());
   }
 
   #attach(subscriber: Subscriber, missed: readonly Publication[] | null, welcome: Welcome): void {

@@ -595,3 +595,87 @@ describe('check', () => {
     expect(source.calls).toEqual([]);
   });
 });
+
+describe('another life of the stream', () => {
+  test('that goes on where the feed was costs nobody anything, and is told with what follows', async () => {
+    const { source, subscribe, publish, drop, turn, events } = rig();
+    const reader = new Reader();
+    await subscribe(reader);
+    publish(1);
+    drop(2);
+    source.stream.goOn('e2');
+    publish(3);
+    publish(4);
+    turn();
+    expect(reader.seen).toEqual([1, 2, 3, 4]);
+    const epochs = reader.pushes.map(({ pub }) => pub?.epoch);
+    expect(epochs).toEqual([E1, 'e2', undefined, undefined]);
+    expect(events).toEqual(['gap', 'healed']);
+  });
+
+  test('that lacks what the feed had is a loss', async () => {
+    const { source, subscribe, publish, turn } = rig();
+    const reader = new Reader();
+    await subscribe(reader);
+    publish(1);
+    publish(2);
+    source.stream.goOn('e2', 1);
+    publish('other');
+    publish('next');
+    turn();
+    expect(reader.seen).toEqual([1, 2, 'lost', 'next']);
+  });
+
+  test('is vouched for by a feed that heard the one before to its end', async () => {
+    const { hub, source, subscribe, publish, turn } = rig();
+    const first = new Reader();
+    await subscribe(first);
+    for (const n of range(1, 4)) publish(n);
+    source.stream.goOn('e2');
+    hub.check(CHANNEL, { offset: 4, epoch: 'e2' });
+    const back = new Reader();
+    await subscribe(back, { offset: 2, epoch: E1 });
+    expect(back.joined).toMatchObject({ position: { offset: 4, epoch: 'e2' } });
+    publish(5);
+    turn();
+    expect(back.seen).toEqual([3, 4, 5]);
+    // No further than it was itself, and not twice.
+    const beyond = new Reader();
+    await subscribe(beyond, { offset: 5, epoch: E1 });
+    expect(beyond.joined?.missed).toBeNull();
+    source.stream.goOn('e3');
+    publish(6);
+    const late = new Reader();
+    await subscribe(late, { offset: 5, epoch: E1 });
+    expect(late.joined?.missed).toBeNull();
+  });
+
+  test('and one who was away when it began is told, for more may have been published before', async () => {
+    const { source, subscribe } = rig();
+    for (const n of range(1, 4)) source.stream.publish(n);
+    source.stream.goOn('e2', 1);
+    const reader = new Reader();
+    await subscribe(reader, { offset: 2, epoch: E1 });
+    expect(reader.joined).toEqual({ position: { offset: 3, epoch: 'e2' }, missed: null });
+  });
+
+  test('that it was told of while it was away is told with what follows, too', async () => {
+    const { hub, source, subscribe, publish, turn } = rig();
+    const first = new Reader();
+    await subscribe(first);
+    publish(1);
+    source.stream.goOn('e2');
+    hub.check(CHANNEL, { offset: 1, epoch: 'e2' });
+    publish(2);
+    turn();
+    const back = new Reader();
+    // As one who lagged, and is not told by a reply.
+    await subscribe(back, { offset: 2, epoch: E1 }, { publicationsMax: Infinity });
+    expect(back.joined?.missed).toBeNull();
+    const level = new Reader();
+    await subscribe(level, { offset: 1, epoch: E1 });
+    publish(3);
+    turn();
+    expect(level.pushes.map(({ pub }) => pub?.epoch)).toEqual(['e2']);
+  });
+});

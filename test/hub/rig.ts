@@ -44,6 +44,7 @@ export class Stream {
   top = 0;
   /** What is kept, oldest first. */
   kept: Publication[] = [];
+  former: Position | null = null;
 
   publish(data: Data | number | string, set: Partial<Draft> = {}): Publication {
     this.top += 1;
@@ -57,14 +58,26 @@ export class Stream {
     this.epoch = epoch;
     this.top = 0;
     this.kept = [];
+    this.former = null;
+  }
+
+  /** Another life that goes on from this one, and lacks the last `lost`. */
+  goOn(epoch: string, lost = 0): void {
+    this.top -= lost;
+    this.kept = this.kept
+      .filter(({ offset }) => offset <= this.top)
+      .map((publication) => placed(publication, publication.offset, epoch));
+    this.former = { offset: this.top, epoch: this.epoch };
+    this.epoch = epoch;
   }
 
   page(query: Query): Page {
+    const { former } = this;
     const top = { offset: this.top, epoch: this.epoch };
-    if (query.kind === 'top') return { publications: [], top };
-    if (query.kind === 'latest') return { publications: this.kept.slice(-1), top };
+    if (query.kind === 'top') return { publications: [], top, former };
+    if (query.kind === 'latest') return { publications: this.kept.slice(-1), top, former };
     const after = this.kept.filter(({ offset }) => offset > query.since.offset);
-    return { publications: after.slice(0, query.limit), top };
+    return { publications: after.slice(0, query.limit), top, former };
   }
 }
 
@@ -228,7 +241,12 @@ export class Reader implements Subscriber {
 
 /** A push, as a client of JSON reads it. */
 export interface Push {
-  readonly pub?: { readonly data: unknown; readonly offset?: number; readonly delta?: boolean };
+  readonly pub?: {
+    readonly data: unknown;
+    readonly offset?: number;
+    readonly epoch?: string;
+    readonly delta?: boolean;
+  };
   readonly join?: unknown;
   readonly leave?: unknown;
 }

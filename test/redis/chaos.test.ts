@@ -3,6 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test, vi } from 'vitest';
 import type { GatewayOptions } from '../../src/gateway.ts';
 import type { Running } from '../support/gateway.ts';
+import { api } from '../support/http.ts';
+import { Peer } from '../support/peer.ts';
 import { Proxy } from '../support/proxy.ts';
 import { RedisServer } from '../support/redis.ts';
 import { expectInHistory, faultsOf, Load, Watcher } from './checker.ts';
@@ -136,6 +138,36 @@ describe('under load', { timeout: 60_000 }, () => {
     for (const watcher of happening.watchers) {
       for (const channel of CHANNELS) expect(watcher.timesTold(channel)).toBeGreaterThan(0);
     }
+  });
+
+  test('who was away when Redis lost the newest is told that something may be missing', async () => {
+    const redis = await RedisServer.start({ args: ['--save', '3600', '1'] });
+    const running = await gatewayOn(redis.url, OPTIONS);
+    const publish = async (...numbers: readonly number[]): Promise<void> => {
+      for (const n of numbers) await running.gateway.publish('red', { n });
+    };
+    const reader = await Peer.connected(running.url);
+    const { epoch } = await reader.subscribe('red', { recoverable: true });
+    await publish(1, 2, 3);
+    await reader.until(() => reader.data('red').length === 3, 'what it saw');
+    await reader.leave();
+    await publish(4, 5);
+    await redis.command('SAVE');
+    await publish(6, 7);
+    await redis.kill();
+    await redis.start();
+    await vi.waitFor(async () => expect(await isReady(running)).toBe(true), SOON);
+    await publish(8);
+
+    const back = await Peer.connected(running.url);
+    const place = { recover: true, offset: 3, epoch };
+    const result = await back.subscribe('red', { recoverable: true, ...place });
+    // 6 and 7 were acknowledged, and are nowhere.
+    expect(result).toMatchObject({ was_recovering: true });
+    expect(result).not.toHaveProperty('recovered');
+    const since = { offset: 3, epoch };
+    const { answer } = await api(running.http, 'history', { channel: 'red', limit: 9, since });
+    expect(answer).toMatchObject({ error: { code: 112 } });
   });
 
   test('the link of one gateway is cut, held up and slow', async () => {
