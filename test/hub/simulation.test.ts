@@ -4,7 +4,7 @@
  */
 import { expect, test } from 'vitest';
 import type { Act, ActKind, Plan } from './simulation/plan.ts';
-import { ACTS } from './simulation/plan.ts';
+import { ACTS, NAMES } from './simulation/plan.ts';
 import { World } from './simulation/world.ts';
 
 /** mulberry32. */
@@ -25,11 +25,13 @@ const WEIGHTS: Readonly<Record<ActKind, number>> = {
   publishPast: 1,
   reset: 0.3,
   failOver: 0.5,
+  goBack: 0.2,
   trim: 0.7,
   command: 8,
   executeRead: 6,
   answerRead: 10,
   failRead: 0.7,
+  failPresence: 0.3,
   deliver: 12,
   deliverMany: 4,
   turn: 10,
@@ -47,6 +49,15 @@ const WEIGHTS: Readonly<Record<ActKind, number>> = {
   check: 0.5,
 };
 
+/** After these something is missing until it is looked for. */
+const LOSSY: ReadonlySet<ActKind> = new Set([
+  'reset',
+  'failOver',
+  'goBack',
+  'failRead',
+  'breakLink',
+]);
+
 interface Script {
   readonly plan: Plan;
   readonly acts: readonly Act[];
@@ -54,11 +65,15 @@ interface Script {
 
 function scriptOf(seed: number): Script {
   const random = randomOf(seed);
-  const plan = {
+  const remedy = (['check', 'publication', 'none'] as const)[random(3)]!;
+  const firstName = random(NAMES.length);
+  const plan: Plan = {
+    remedy,
+    channels: [...NAMES, ...NAMES].slice(firstName, firstName + 1 + random(NAMES.length)),
     gateways: 1 + random(3),
     clients: 1 + random(4),
     historySize: 2 + random(30),
-    drops: random(2) * random(30),
+    drops: remedy === 'none' ? 0 : random(2) * random(30),
     doubles: random(2) * random(30),
     sync: random(4) === 0,
     ordered: random(4) > 0,
@@ -68,7 +83,10 @@ function scriptOf(seed: number): Script {
     recoveryMax: [3, 10, 300][random(3)]!,
   };
   // Each run does some things more often than others, and some not at all.
-  const weights = ACTS.map((kind) => WEIGHTS[kind] * [0, 0.3, 1, 1, 1, 4][random(6)]!);
+  const weights = ACTS.map((kind) => {
+    const zeal = [0, 0.3, 1, 1, 1, 4, WEIGHTS[kind] < 1 ? 15 : 1][random(7)]!;
+    return remedy === 'none' && LOSSY.has(kind) ? 0 : WEIGHTS[kind] * zeal;
+  });
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   const kindOf = (): ActKind => {
     let left = (random(1_000_000) / 1_000_000) * total;

@@ -4,7 +4,6 @@ import type { Publication } from '../../../src/channel/publication.ts';
 import { placed } from '../../../src/channel/publication.ts';
 import type { Page, Position, Query } from '../../../src/channel/recovery.ts';
 import { Json } from '../../../src/kernel/data.ts';
-import { NAMES } from './plan.ts';
 import type { Plan } from './plan.ts';
 
 /** Something was lost, doubled, out of order, or left behind. */
@@ -28,6 +27,8 @@ export interface Letter {
 /** One channel at the backend. */
 export class Stream {
   life = 1;
+  /** It lacks the newest of its life, and the next publication begins another. */
+  wentBack = false;
   /** By a life the one it goes on from, and how far. */
   readonly formers = new Map<string, Position>();
   top = 0;
@@ -53,10 +54,14 @@ export interface Place {
 
 export class Backend {
   readonly plan: Plan;
-  readonly #streams = new Map(NAMES.map((name) => [name, new Stream()]));
+  readonly #streams: ReadonlyMap<ChannelName, Stream>;
   /** How often it did not answer, and how much was published that no history has. */
   outages = 0;
   past = 0;
+  /** How often a stream went back within a life. */
+  returns = 0;
+  /** What a bus that goes on as if nothing had been does not tell of. */
+  losses = 0;
   #published = 0;
   #blamed: Error | null = null;
   /** Of what happened, when it is asked for. */
@@ -64,6 +69,7 @@ export class Backend {
 
   constructor(plan: Plan, traced: boolean) {
     this.plan = plan;
+    this.#streams = new Map(plan.channels.map((name) => [name, new Stream()]));
     this.trace = traced ? [] : null;
   }
 
@@ -87,6 +93,7 @@ export class Backend {
   /** Mostly small and alike, sometimes large; by `variety`. */
   publish(channel: ChannelName, variety: number): Letter {
     const stream = this.streamOf(channel);
+    if (stream.wentBack) this.failOver(channel, 0);
     stream.top += 1;
     this.#published += 1;
     const filler =
@@ -112,7 +119,9 @@ export class Backend {
   /** The stream is lost, and begins again in another life. */
   reset(channel: ChannelName): void {
     const stream = this.streamOf(channel);
+    this.losses += 1;
     stream.life += 1;
+    stream.wentBack = false;
     stream.top = 0;
     stream.kept = [];
   }
@@ -121,11 +130,19 @@ export class Backend {
   failOver(channel: ChannelName, lost: number): void {
     const stream = this.streamOf(channel);
     const { epoch } = stream;
-    stream.top = Math.max(0, stream.top - lost);
-    stream.kept = stream.kept.filter(({ offset }) => offset <= stream.top);
+    this.#truncate(stream, lost);
     stream.life += 1;
+    stream.wentBack = false;
     stream.formers.set(stream.epoch, { offset: stream.top, epoch });
     stream.all.set(stream.epoch, (stream.all.get(epoch) ?? []).slice(0, stream.top));
+  }
+
+  /** A server that was demoted shows what the other one knows, which begins no life by itself. */
+  goBack(channel: ChannelName, lost: number): void {
+    const stream = this.streamOf(channel);
+    this.#truncate(stream, lost);
+    this.returns += 1;
+    stream.wentBack = true;
   }
 
   pageOf(channel: ChannelName, query: Query): Page {
@@ -153,8 +170,23 @@ export class Backend {
   }
 
   /** Whether the history has had all the while what is after the place. */
-  isKept({ channel, offset, epoch }: Place): boolean {
-    const stream = this.streamOf(channel);
-    return epoch === stream.epoch && (stream.kept[0]?.offset ?? stream.top + 1) <= offset + 1;
+  isKept(place: Place): boolean {
+    const stream = this.streamOf(place.channel);
+    const first = stream.kept[0]?.offset ?? stream.top + 1;
+    return first <= place.offset + 1 && this.#isOfThisLife(place, stream);
+  }
+
+  #truncate(stream: Stream, lost: number): void {
+    this.losses += 1;
+    stream.top = Math.max(0, stream.top - lost);
+    stream.kept = stream.kept.filter(({ offset }) => offset <= stream.top);
+  }
+
+  /** Also of the life before, where nobody can have been beyond what this one goes on from. */
+  #isOfThisLife({ epoch }: Place, stream: Stream): boolean {
+    if (stream.wentBack) return false;
+    if (epoch === stream.epoch) return true;
+    const former = stream.formers.get(stream.epoch);
+    return former?.epoch === epoch && former.offset === (stream.all.get(epoch)?.length ?? 0);
   }
 }

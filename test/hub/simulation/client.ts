@@ -9,7 +9,7 @@ import type { Sent, Transport } from '../../../src/session/transport.ts';
 import type { Backend, Place } from './backend.ts';
 import { Violation, violated } from './backend.ts';
 import type { Gateway } from './gateway.ts';
-import { CHANNELS } from './plan.ts';
+import { rulesOf } from './plan.ts';
 
 const codec = jsonCodec({ depthMax: 64 });
 const encoder = new TextEncoder();
@@ -113,6 +113,7 @@ interface Asked {
   readonly recover: boolean;
   /** Where the stream was then. */
   readonly top: number;
+  readonly epoch: string;
 }
 
 /** What a client knows of one channel, and keeps when its connection is cut. */
@@ -159,7 +160,7 @@ export class Client {
     this.#backend = backend;
     this.#name = name;
     this.#wantsDelta = wantsDelta;
-    this.#desks = [...CHANNELS].map(([channel, rules]) => new Desk(channel, rules));
+    this.#desks = backend.plan.channels.map((one) => new Desk(one, rulesOf(one)));
   }
 
   /** It is connected and in every channel, and waits for nothing. */
@@ -269,7 +270,8 @@ export class Client {
         ...(this.#wantsDelta ? { delta: 'fossil' } : {}),
       },
     });
-    desk.asked = { id: this.#id, recover, top: this.#backend.streamOf(channel).top };
+    const { top, epoch: life } = this.#backend.streamOf(channel);
+    desk.asked = { id: this.#id, recover, top, epoch: life };
     return line;
   }
 
@@ -321,7 +323,8 @@ export class Client {
     const { asked } = desk;
     desk.asked = null;
     if (error !== undefined) {
-      const excused = error.code === 100 && this.#backend.outages > 0;
+      const { outages, returns } = this.#backend;
+      const excused = error.code === 100 && outages + returns > 0;
       if (!excused) violated(`${this.#name} got error ${error.code}`);
       return;
     }
@@ -370,7 +373,9 @@ export class Client {
   /** Whether there was nothing that made it impossible. */
   #couldRecover(desk: Desk, asked: Asked): boolean {
     const { recoveryMax, heldMax } = this.#backend.plan;
-    const { top, kept } = this.#backend.streamOf(desk.channel);
+    const { top, kept, epoch } = this.#backend.streamOf(desk.channel);
+    // Of another life it can depend on whom it asks.
+    if (asked.epoch !== epoch || desk.epoch !== epoch) return false;
     const isCache = desk.rules.recovery === 'cache';
     if (isCache && kept.length === 0) return false;
     const few = isCache || top - desk.offset <= recoveryMax;

@@ -16,7 +16,7 @@ import type { Services } from '../../../src/session/services.ts';
 import { ManualClock } from '../../support/clock.ts';
 import type { Backend, Letter } from './backend.ts';
 import { Outage, Violation, violated } from './backend.ts';
-import { CHANNELS } from './plan.ts';
+import { rulesOf } from './plan.ts';
 
 /** Something asked of the backend. */
 interface Reading {
@@ -27,6 +27,15 @@ interface Reading {
   readonly reject: (error: Error) => void;
 }
 
+/** Something that is carried out later, or fails. */
+interface Order {
+  carryOut(): void;
+  fail(error: Error): void;
+}
+
+/** A read of the feed itself, and one that those who come back share. */
+const SAME_READS_MAX = 2;
+
 export class Gateway {
   readonly hub: Hub;
   readonly services: Services;
@@ -35,11 +44,11 @@ export class Gateway {
   readonly #turn: Turn;
   #turnWaits = false;
   /** What the bus was asked for, in order, and what it brings. */
-  readonly #orders: (() => void)[] = [];
+  readonly #orders: Order[] = [];
   readonly #listened = new Set<ChannelName>();
   readonly #mail = new Map<ChannelName, Letter[]>();
   readonly #readings: Reading[] = [];
-  readonly #presences: (() => void)[] = [];
+  readonly #presences: Order[] = [];
   readonly #members = new Set<string>();
   /** Sessions that have not heard yet that their socket is gone. */
   readonly #funerals: (() => void)[] = [];
@@ -81,7 +90,7 @@ export class Gateway {
 
   /** The bus carries out the next of its orders. */
   command(): void {
-    if (!this.#broken) this.#orders.shift()?.();
+    this.#orders.shift()?.carryOut();
   }
 
   /** The backend looks at what was asked; the answer comes later. */
@@ -99,12 +108,17 @@ export class Gateway {
     this.#fails = this.#backend.plan.sync;
     const reading = this.#takeReading(pick);
     if (reading === undefined) return;
-    this.#backend.outages += 1;
-    reading.reject(new Outage('not now'));
+    reading.reject(this.#outage('the history is away'));
   }
 
   present(): void {
-    this.#presences.shift()?.();
+    this.#presences.shift()?.carryOut();
+  }
+
+  failPresence(): void {
+    const order = this.#presences.shift();
+    if (order === undefined) return;
+    order.fail(this.#outage('the presence is away'));
   }
 
   bury(): void {
@@ -117,7 +131,9 @@ export class Gateway {
 
   /** `copies` of a letter are on their way. */
   post(channel: ChannelName, letter: Letter, copies: number): void {
-    if (!this.#listened.has(channel) || this.#broken) return;
+    if (!this.#listened.has(channel)) return;
+    if (this.#broken || copies === 0) this.#backend.losses += 1;
+    if (this.#broken) return;
     const mail = this.#mail.get(channel) ?? [];
     this.#mail.set(channel, mail);
     for (let copy = 0; copy < copies; copy += 1) mail.push(letter);
@@ -140,10 +156,17 @@ export class Gateway {
     this.#turn.flush();
   }
 
-  /** What is on its way on the bus is lost, and so is what is published until it is mended. */
+  /**
+   * What is on its way on the bus is lost, and so is what is published until it is mended; nothing
+   * is listened to that was not before.
+   */
   breakLink(): void {
     this.#broken = true;
+    this.#backend.losses += 1;
     this.#mail.clear();
+    for (const order of this.#orders.splice(0)) {
+      order.fail(this.#outage('the bus is away'));
+    }
   }
 
   mendLink(): void {
@@ -185,6 +208,12 @@ export class Gateway {
     return this.#readings.splice(pick % Math.max(1, this.#readings.length), 1)[0];
   }
 
+  #outage(what: string): Outage {
+    this.#backend.outages += 1;
+    this.#backend.losses += 1;
+    return new Outage(what);
+  }
+
   #failed(where: string, error: unknown): void {
     if (error instanceof Outage) return;
     this.#backend.blame(new Violation(`fault in ${where}: ${String(error)}`, { cause: error }));
@@ -202,19 +231,37 @@ export class Gateway {
   /** The bus takes orders one after the other; reads are answered in any order. */
   #farSource(): Source {
     return {
-      listen: (channel) =>
-        new Promise((resolve) => {
-          this.#orders.push(() => {
+      listen: (channel) => {
+        if (this.#broken) throw this.#outage('the bus is away');
+        return new Promise((resolve, reject) => {
+          const carryOut = (): void => {
             this.#listen(channel);
             resolve();
-          });
-        }),
-      unlisten: (channel) => void this.#orders.push(() => this.#unlisten(channel)),
+          };
+          this.#orders.push({ carryOut, fail: reject });
+        });
+      },
+      unlisten: (channel) => {
+        const carryOut = (): void => this.#unlisten(channel);
+        if (this.#broken) carryOut();
+        else this.#orders.push({ carryOut, fail: carryOut });
+      },
       read: (channel, query) =>
         new Promise((resolve, reject) => {
           this.#readings.push({ channel, query, page: null, resolve, reject });
+          this.#checkShared(channel, query);
         }),
     };
+  }
+
+  /** However many come back at once. */
+  #checkShared(channel: ChannelName, query: Query): void {
+    const text = JSON.stringify(query);
+    const same = this.#readings.filter((one) => {
+      return one.channel === channel && JSON.stringify(one.query) === text;
+    });
+    if (same.length <= SAME_READS_MAX) return;
+    this.#backend.blame(new Violation(`${same.length} reads of ${channel} at once: ${text}`));
   }
 
   #nearSource(): Source {
@@ -224,27 +271,39 @@ export class Gateway {
       read: (channel, query) => {
         if (!this.#fails) return this.#backend.pageOf(channel, query);
         this.#fails = false;
-        this.#backend.outages += 1;
-        throw new Outage('not now');
+        throw this.#outage('the history is away');
       },
     };
   }
 
   /** As over one connection to a server: answers come in order, but late. */
   #buildPresence(): Presence {
-    const act = (change: () => void): Maybe<void> => {
+    const order = (change: () => void, fail: () => void): Maybe<void> => {
       if (this.#backend.plan.sync) return change();
-      return new Promise((resolve) => {
-        this.#presences.push(() => {
-          change();
-          resolve();
+      return new Promise((resolve, reject) => {
+        this.#presences.push({
+          carryOut() {
+            change();
+            resolve();
+          },
+          fail(error) {
+            fail();
+            reject(error);
+          },
         });
       });
     };
     const key = (channel: string, info: ClientInfo): string => `${channel} ${info.client}`;
     return {
-      add: (channel, info) => act(() => void this.#members.add(key(channel, info))),
-      remove: (channel, info) => act(() => void this.#members.delete(key(channel, info))),
+      add: (channel, info) => {
+        const change = (): void => void this.#members.add(key(channel, info));
+        return order(change, () => {});
+      },
+      remove: (channel, info) => {
+        const change = (): void => void this.#members.delete(key(channel, info));
+        // What could not be done is done by the presence itself, later.
+        return order(change, change);
+      },
       members: () => [],
       stats: () => ({ clients: 0, users: 0 }),
       close: () => Promise.resolve(),
@@ -287,10 +346,7 @@ export class Gateway {
       counts: { commands() {}, errors() {}, closes() {}, unsubscribes() {}, slow() {} },
       log: new ThrottledLog(silentLog, () => 0),
       fault: (where, error) => this.#failed(where, error),
-      rulesOf: (channel) => {
-        const rules = CHANNELS.get(channel);
-        return rules === undefined ? null : { ...rules, historySize: plan.historySize };
-      },
+      rulesOf: (channel) => ({ ...rulesOf(channel), historySize: plan.historySize }),
       newClientId: () => {
         this.#clients += 1;
         return `${this.#name}-${this.#clients}`;

@@ -10,11 +10,13 @@ export const ACTS = [
   'publishPast',
   'reset',
   'failOver',
+  'goBack',
   'trim',
   'command',
   'executeRead',
   'answerRead',
   'failRead',
+  'failPresence',
   'deliver',
   'deliverMany',
   'turn',
@@ -42,10 +44,17 @@ export interface Act {
   readonly ticks: number;
 }
 
+/**
+ * How a run ends: by what is compared after a reconnect, or by one more publication. Where the
+ * network lost nothing, neither is needed: `none`.
+ */
+export type Remedy = 'check' | 'publication' | 'none';
+
 /** The world of a run. */
 export interface Plan {
   readonly gateways: number;
   readonly clients: number;
+  readonly channels: readonly ChannelName[];
   readonly historySize: number;
   /** Out of 100 publications on the bus. */
   readonly drops: number;
@@ -58,6 +67,7 @@ export interface Plan {
   readonly heldMax: number;
   readonly flushBytes: number;
   readonly recoveryMax: number;
+  readonly remedy: Remedy;
 }
 
 const WITH_HISTORY: Rules = {
@@ -70,7 +80,7 @@ const WITH_HISTORY: Rules = {
 };
 
 /** One channel of each kind. */
-export const CHANNELS: ReadonlyMap<ChannelName, Rules> = new Map(
+const CHANNELS: ReadonlyMap<ChannelName, Rules> = new Map(
   (
     [
       ['skip', { slowConsumer: 'skip' }],
@@ -80,3 +90,7 @@ export const CHANNELS: ReadonlyMap<ChannelName, Rules> = new Map(
   ).map(([name, set]) => [channelNameOf(name, 255), { ...WITH_HISTORY, ...set }]),
 );
 export const NAMES = [...CHANNELS.keys()];
+
+export function rulesOf(channel: ChannelName): Rules {
+  return CHANNELS.get(channel) ?? CLOSED_RULES;
+}

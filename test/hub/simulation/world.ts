@@ -11,11 +11,10 @@ import { Backend, violated } from './backend.ts';
 import { Client } from './client.ts';
 import { Gateway } from './gateway.ts';
 import type { Act, ActKind, Plan } from './plan.ts';
-import { NAMES } from './plan.ts';
 
-/** In so many rounds all that was begun is ended; after the check, what is left can only be lost. */
+/** In so many rounds all that was begun is ended; after the remedy, what is left can only be lost. */
 const ROUNDS_MAX = 60;
-const CHECK_ROUND = 5;
+const REMEDY_ROUND = 5;
 
 /** What an act is about: `a` and `b` choose among what there is. */
 interface About {
@@ -47,12 +46,13 @@ export class World {
 
   /** @throws {Violation} */
   async run(acts: readonly Act[]): Promise<void> {
+    const { channels } = this.#backend.plan;
     for (const { kind, a, b, ticks } of acts) {
       this.#backend.note(() => `-- ${kind} ${a} ${b} (${ticks})`);
       this.#does[kind]({
         gateway: this.#gatewayOf(a),
         client: this.#clients[a % this.#clients.length]!,
-        channel: NAMES[a % NAMES.length]!,
+        channel: channels[a % channels.length]!,
         b,
       });
       await this.#pass(ticks);
@@ -71,6 +71,7 @@ export class World {
     publishPast: ({ channel, b }) => this.#post(channel, this.#backend.publishPast(), b),
     reset: ({ channel }) => this.#backend.reset(channel),
     failOver: ({ channel, b }) => this.#backend.failOver(channel, b % 3),
+    goBack: ({ channel, b }) => this.#backend.goBack(channel, 1 + (b % 3)),
     trim: ({ channel, b }) => void this.#backend.streamOf(channel).kept.splice(0, 1 + (b % 5)),
     command: ({ gateway }) => gateway.command(),
     executeRead: ({ gateway, b }) => gateway.executeRead(b),
@@ -81,6 +82,7 @@ export class World {
       for (let n = b; n < b + 10; n += 1) gateway.deliver(n, !this.#backend.plan.ordered);
     },
     turn: ({ gateway }) => gateway.endTurn(),
+    failPresence: ({ gateway }) => gateway.failPresence(),
     present: ({ gateway }) => gateway.present(),
     connect: ({ client, b }) => client.connect(this.#gatewayOf(b)),
     cut: ({ client }) => client.cut((funeral) => funeral()),
@@ -130,14 +132,25 @@ export class World {
         client.subscribeAll();
       }
       for (const gateway of this.#gateways) {
-        if (round === CHECK_ROUND) gateway.check();
         gateway.attend();
       }
+      if (round === REMEDY_ROUND) this.#remedy();
       await this.#pass(4);
-      if (round > CHECK_ROUND && this.#isQuiet()) break;
+      if (round > REMEDY_ROUND && this.#isQuiet()) break;
     }
     if (!this.#isQuiet()) violated('it does not come to rest');
     for (const client of this.#clients) client.checkComplete();
+  }
+
+  /** What shows what the bus lost. */
+  #remedy(): void {
+    const { losses, plan } = this.#backend;
+    if (plan.remedy === 'publication') {
+      for (const channel of plan.channels)
+        this.#post(channel, this.#backend.publish(channel, 1), 0);
+    } else if (plan.remedy === 'check' || losses > 0) {
+      for (const gateway of this.#gateways) gateway.check();
+    }
   }
 
   #isQuiet(): boolean {
