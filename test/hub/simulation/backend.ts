@@ -31,6 +31,8 @@ export class Stream {
   wentBack = false;
   /** By a life the one it goes on from, and how far. */
   readonly formers = new Map<string, Position>();
+  /** By a life the gateways that listened when it ended. */
+  readonly witnesses = new Map<string, ReadonlySet<string>>();
   top = 0;
   kept: Publication[] = [];
   /** Every publication there ever was, by epoch and offset. */
@@ -64,6 +66,8 @@ export class Backend {
   losses = 0;
   #published = 0;
   #blamed: Error | null = null;
+  /** The gateways that listen. */
+  listenersOf: (channel: ChannelName) => ReadonlySet<string> = () => new Set();
   /** Of what happened, when it is asked for. */
   readonly trace: string[] | null;
 
@@ -131,6 +135,7 @@ export class Backend {
     const stream = this.streamOf(channel);
     const { epoch } = stream;
     this.#truncate(stream, lost);
+    stream.witnesses.set(epoch, this.listenersOf(channel));
     stream.life += 1;
     stream.wentBack = false;
     stream.formers.set(stream.epoch, { offset: stream.top, epoch });

@@ -150,6 +150,7 @@ export class Client {
   readonly #backend: Backend;
   readonly #desks: readonly Desk[];
   readonly #wantsDelta: boolean;
+  #gateway = '';
   #session: Session | null = null;
   #socket: Socket | null = null;
   #id = 0;
@@ -177,6 +178,7 @@ export class Client {
     );
     const origin = { headers: new Map<string, string>(), remoteAddress: '' };
     this.#socket = socket;
+    this.#gateway = gateway.name;
     this.#session = openSession(gateway.services, { transport: socket, codec, origin });
     // As the SDKs do: the connect and all subscribes in one frame.
     const asking = this.#desks.filter(({ state }) => state === 'asking');
@@ -357,6 +359,11 @@ export class Client {
   /** From where it was. */
   #goOn(desk: Desk, { epoch = '', offset = 0 }: WireResult): void {
     if (!this.#backend.leadsTo(desk, epoch)) violated(`recovered ${desk.epoch} in ${epoch}`);
+    const { witnesses } = this.#backend.streamOf(desk.channel);
+    // Others cannot know whether more was published in it than is left.
+    if (epoch !== desk.epoch && witnesses.get(desk.epoch)?.has(this.#gateway) !== true) {
+      violated(`${this.#gateway} vouched for ${desk.epoch}, and did not hear its end`);
+    }
     if (offset !== desk.offset) violated(`recovered from ${offset}, not ${desk.offset}`);
     desk.epoch = epoch;
   }

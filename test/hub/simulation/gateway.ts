@@ -39,8 +39,8 @@ const SAME_READS_MAX = 2;
 export class Gateway {
   readonly hub: Hub;
   readonly services: Services;
+  readonly name: string;
   readonly #backend: Backend;
-  readonly #name: string;
   readonly #turn: Turn;
   #turnWaits = false;
   /** What the bus was asked for, in order, and what it brings. */
@@ -60,7 +60,7 @@ export class Gateway {
   constructor(backend: Backend, name: string) {
     const { plan } = backend;
     this.#backend = backend;
-    this.#name = name;
+    this.name = name;
     this.#turn = new Turn(() => {
       this.#turnWaits = true;
     });
@@ -86,6 +86,10 @@ export class Gateway {
   get remains(): number[] {
     const { roster, wheel } = this.services;
     return [this.hub.size, this.#listened.size, this.#members.size, roster.size, wheel.size];
+  }
+
+  listensTo(channel: ChannelName): boolean {
+    return this.#listened.has(channel);
   }
 
   /** The bus carries out the next of its orders. */
@@ -349,7 +353,7 @@ export class Gateway {
       rulesOf: (channel) => ({ ...rulesOf(channel), historySize: plan.historySize }),
       newClientId: () => {
         this.#clients += 1;
-        return `${this.#name}-${this.#clients}`;
+        return `${this.name}-${this.#clients}`;
       },
       random: () => 0,
     };

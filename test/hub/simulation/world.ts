@@ -36,6 +36,10 @@ export class World {
     const all = <T>(length: number, make: (at: number) => T): T[] =>
       Array.from({ length }, (_, at) => make(at));
     this.#gateways = all(plan.gateways, (at) => new Gateway(this.#backend, `g${at}`));
+    this.#backend.listenersOf = (channel) => {
+      const listeners = this.#gateways.filter((gateway) => gateway.listensTo(channel));
+      return new Set(listeners.map(({ name }) => name));
+    };
     this.#clients = all(plan.clients, (at) => new Client(this.#backend, `c${at}`, at % 2 === 1));
   }
 
