@@ -12,6 +12,8 @@ const LEASE = scriptOf(new URL('lease.lua', import.meta.url));
 
 const RENEW_MS = 3000;
 const ENDS_AFTER_MS = 10_000;
+/** Longer than it takes until somebody renews. */
+const STANDSTILL_MS = 2 * RENEW_MS;
 /** How long it is known that a lease was ended by others, for a gateway that was only held up. */
 const MARK_MS = 3_600_000;
 
@@ -171,7 +173,7 @@ export class Lease {
     const prefix = names.prefixOf(0);
     const mark = `${prefix}ended:`;
     const keys = [`${prefix}leases`, `${prefix}sweep`, mark + this.#id];
-    const args = [this.#id, verb, ENDS_AFTER_MS, mark, MARK_MS];
+    const args = [this.#id, verb, ENDS_AFTER_MS, mark, MARK_MS, STANDSTILL_MS];
     const [outcome, ended] = listOf(await link.run(LEASE, keys, args));
     return [OUTCOMES[numberOf(outcome)] ?? 'kept', listOf(ended).map(textOf)];
   }

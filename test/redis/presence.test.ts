@@ -5,16 +5,10 @@ import { api } from '../support/http.ts';
 import { Peer } from '../support/peer.ts';
 import { RedisServer } from '../support/redis.ts';
 import { gatewayOn, SOON } from './gateways.ts';
+import { notices } from './notices.ts';
 
 async function statsOf(peer: Peer, channel = 'room'): Promise<unknown> {
   return (await peer.ask({ presence_stats: { channel } }))['presence_stats'];
-}
-
-function notices(peer: Peer, type: 'join' | 'leave'): string[] {
-  return peer.pushes('room').flatMap((push) => {
-    const notice = push[type] as { readonly info: { readonly client: string } } | undefined;
-    return notice === undefined ? [] : [notice.info.client];
-  });
 }
 
 test('members of all gateways are seen on each, and joins and leaves are told once', async () => {
