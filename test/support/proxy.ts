@@ -12,6 +12,7 @@ export class Proxy {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   #held: (() => void)[] | null = null;
+  #tearing = false;
 
   private constructor(target: number) {
     this.target = target;
@@ -38,6 +39,16 @@ export class Proxy {
     for (const socket of this.#sockets) socket.destroy();
   }
 
+  /** The next thing that comes back over each connection ends in its middle, and so does the connection. */
+  tear(): void {
+    this.#tearing = true;
+  }
+
+  /** No more is torn. */
+  mend(): void {
+    this.#tearing = false;
+  }
+
   /** Nothing passes any more, and nobody is told; what was on its way waits. */
   hold(): void {
     this.#held ??= [];
@@ -51,11 +62,14 @@ export class Proxy {
 
   #join(near: Socket): void {
     const far = connect(this.target, '127.0.0.1');
-    this.#pipe(near, far);
-    this.#pipe(far, near);
+    this.#pipe(near, far, (chunk) => void far.write(chunk));
+    this.#pipe(far, near, (chunk) => {
+      if (!this.#tearing) near.write(chunk);
+      else near.end(chunk.subarray(0, chunk.length >> 1));
+    });
   }
 
-  #pipe(from: Socket, to: Socket): void {
+  #pipe(from: Socket, to: Socket, write: (chunk: Buffer) => void): void {
     this.#sockets.add(from);
     from.setNoDelay(true);
     const queue: (() => void)[] = [];
@@ -66,7 +80,7 @@ export class Proxy {
       const next = (): void => queue.shift()?.();
       setTimeout(() => (this.#held === null ? next() : this.#held.push(next)), this.delayMs);
     };
-    from.on('data', (chunk) => pass(() => void to.write(chunk)));
+    from.on('data', (chunk: Buffer) => pass(() => write(chunk)));
     from.on('error', () => {});
     from.on('close', () => {
       this.#sockets.delete(from);

@@ -1,0 +1,144 @@
+/** Gateways with clients on each and a load on each, and what must hold after something broke. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, vi } from 'vitest';
+import type { Publisher } from './checker.ts';
+import { expectInHistory, expectOneOrder, faultsOf, Load, Watcher } from './checker.ts';
+import { isReady, SOON } from './gateways.ts';
+import { Proxy } from '../support/proxy.ts';
+
+/** A gateway of this process, or one of its own. */
+export interface Node extends Publisher {
+  readonly url: string;
+  readonly http: string;
+}
+
+const CHANNELS = ['red', 'green', 'blue'];
+const WATCHERS_EACH = 2;
+const PAUSE_MS = 5;
+/** How long all is well before something breaks. */
+const WARM_UP_MS = 200;
+/** How often those who roam are cut off, and come back to another gateway. */
+const ROAM_MS = 350;
+
+export interface SceneOptions {
+  /** Clients that stay with no gateway for long. */
+  readonly roamers?: number;
+}
+
+interface Cast {
+  readonly nodes: readonly Node[];
+  readonly watchers: readonly Watcher[];
+  readonly roamers: readonly Watcher[];
+  readonly loads: readonly Load[];
+}
+
+export class Scene implements Cast {
+  readonly nodes: readonly Node[];
+  readonly watchers: readonly Watcher[];
+  readonly roamers: readonly Watcher[];
+  readonly loads: readonly Load[];
+  #roaming: ReturnType<typeof setInterval> | null = null;
+
+  private constructor({ nodes, watchers, roamers, loads }: Cast) {
+    this.nodes = nodes;
+    this.watchers = watchers;
+    this.roamers = roamers;
+    this.loads = loads;
+  }
+
+  static async begin(
+    nodes: readonly Node[],
+    { roamers: roaming = 0 }: SceneOptions = {},
+  ): Promise<Scene> {
+    const urls = nodes.flatMap(({ url }) => Array.from({ length: WATCHERS_EACH }, () => url));
+    const watchers = urls.map((url) => new Watcher(url, CHANNELS));
+    const road = await Proxy.start(portOf(nodes[0]!));
+    const url = `ws://127.0.0.1:${road.port}/connection/websocket`;
+    const roamers = Array.from({ length: roaming }, () => new Watcher(url, CHANNELS));
+    for (const watcher of [...watchers, ...roamers]) await watcher.ready();
+    // Two publishers to each channel, so that there is an order to agree on.
+    const loads = CHANNELS.flatMap((channel, at) =>
+      [at, at + 1].map((which) => new Load(nodes[which % nodes.length]!, channel, PAUSE_MS)),
+    );
+    const scene = new Scene({ nodes, watchers, roamers, loads });
+    await sleep(WARM_UP_MS);
+    scene.#roam(road);
+    return scene;
+  }
+
+  get #all(): readonly Watcher[] {
+    return [...this.watchers, ...this.roamers];
+  }
+
+  #roam(road: Proxy): void {
+    let at = 0;
+    this.#roaming = setInterval(() => {
+      at += 1;
+      road.target = portOf(this.nodes[at % this.nodes.length]!);
+      road.cut();
+    }, ROAM_MS);
+  }
+
+  /** Everyone is there again, and what was lost, doubled or turned around was told. */
+  async settle(): Promise<void> {
+    if (this.#roaming !== null) clearInterval(this.#roaming);
+    await this.#untilAllIsWell();
+    await Promise.all(this.loads.map((load) => load.stop()));
+    const ends = this.loads.map(({ last }) => last);
+    await vi.waitFor(() => this.#expectSeen(ends), SOON);
+    for (const watcher of this.#all) {
+      for (const channel of CHANNELS) {
+        const faults = faultsOf(watcher.seen(channel), ...this.#loadsOf(channel));
+        expect(faults.slice(0, 3)).toEqual([]);
+      }
+    }
+    for (const channel of CHANNELS) expectOneOrder(this.#all, channel);
+  }
+
+  /** After `settle`: nothing was lost at all. */
+  async expectWhole(): Promise<void> {
+    expect(this.timesTold()).toEqual(this.watchers.map(() => 0));
+    for (const channel of CHANNELS) {
+      await expectInHistory(this.nodes[0]!, ...this.#loadsOf(channel));
+    }
+  }
+
+  /** After `settle`: every client was told in every channel that something may be missing. */
+  expectTold(): void {
+    for (const watcher of this.watchers) {
+      for (const channel of CHANNELS) expect(watcher.timesTold(channel)).toBeGreaterThan(0);
+    }
+  }
+
+  /** How often each client was told, in all of its channels. */
+  timesTold(watchers = this.watchers): number[] {
+    return watchers.map((watcher) =>
+      CHANNELS.reduce((sum, channel) => sum + watcher.timesTold(channel), 0),
+    );
+  }
+
+  #loadsOf(channel: string): Load[] {
+    return this.loads.filter((load) => load.channel === channel);
+  }
+
+  /** Who was told that it lost its place begins at the top: it sees what is published from then on. */
+  async #untilAllIsWell(): Promise<void> {
+    await vi.waitFor(async () => {
+      for (const node of this.nodes) expect(await isReady(node)).toBe(true);
+    }, SOON);
+    const next = this.loads.map((load) => load.next);
+    await vi.waitFor(() => this.#expectSeen(next), SOON);
+  }
+
+  #expectSeen(numbers: readonly number[]): void {
+    for (const watcher of this.#all) {
+      for (const [index, { channel, by }] of this.loads.entries()) {
+        expect(watcher.last(channel, by), watcher.state()).toBeGreaterThanOrEqual(numbers[index]!);
+      }
+    }
+  }
+}
+
+function portOf({ url }: Node): number {
+  return Number(new URL(url).port);
+}
