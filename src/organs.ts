@@ -79,7 +79,7 @@ export function buildOrgans(config: Config, surroundings: Surroundings): Organs 
     residents: () => ({ node, hub, roster }),
     uptimeMs: () => clock.now() - startedAtMs,
   });
-  const { broker, presence } = sharing;
+  const { broker, presence, quota } = sharing;
   const hub = buildHub(config, frame, sourceOf(broker, rulesOf));
   const roster = new Roster();
   const verifier = buildVerifier(config, surroundings, frame);
@@ -88,6 +88,7 @@ export function buildOrgans(config: Config, surroundings: Surroundings): Organs 
     hub,
     broker,
     presence,
+    quota,
     roster,
     verifier,
     hooks: surroundings.hooks,

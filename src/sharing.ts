@@ -19,7 +19,11 @@ import { ControlBus } from './control-bus.ts';
 import { MemoryPresence } from './presence/memory.ts';
 import type { Presence } from './presence/presence.ts';
 import { RedisPresence } from './presence/redis.ts';
+import { MemoryQuota } from './quota/memory.ts';
+import type { Quota } from './quota/quota.ts';
+import { quotaSweeper, RedisQuota } from './quota/redis.ts';
 import { Lease } from './redis/lease.ts';
+import type { Redis } from './redis/redis.ts';
 import { connectRedis } from './redis/redis.ts';
 import { SharedCensus } from './shared-census.ts';
 
@@ -47,6 +51,8 @@ export interface SharingContext {
 export interface Sharing {
   readonly broker: Broker;
   readonly presence: Presence;
+  /** Null where a user may have any number of connections. */
+  readonly quota: Quota | null;
   /** Tells every other gateway what is done to the connections of a user; null where there is none. */
   readonly carry: ((control: Control) => Promise<void>) | null;
   /** In the order of their birth. */
@@ -79,9 +85,11 @@ function shareNothing(context: SharingContext): Sharing {
     countForgottenKey: meters.counter('idempotency_keys_forgotten', 'Forgotten before their time.'),
   });
   const presence = new MemoryPresence();
+  const places = config.limits.connectionsPerUser;
   return {
     broker,
     presence,
+    quota: places === 0 ? null : new MemoryQuota(places),
     carry: null,
     census: null,
     parts: [
@@ -112,6 +120,7 @@ function shareIn({ url, prefix }: RedisConfig, context: SharingContext): Sharing
     lease,
     tellsLeaves: (channel) => rulesOf(channel)?.joinLeave ?? false,
   });
+  const quota = quotaIn({ ...context, redis, lease });
   const control = new ControlBus({
     ...context,
     redis,
@@ -126,6 +135,7 @@ function shareIn({ url, prefix }: RedisConfig, context: SharingContext): Sharing
   return {
     broker,
     presence,
+    quota,
     carry: (carried) => control.carry(carried),
     census,
     parts: [
@@ -137,4 +147,17 @@ function shareIn({ url, prefix }: RedisConfig, context: SharingContext): Sharing
     ],
     isReady: () => broker.isReady,
   };
+}
+
+function quotaIn(
+  context: Pick<SharingContext, 'config' | 'fault'> & {
+    readonly redis: Redis;
+    readonly lease: Lease;
+  },
+): Quota | null {
+  const { config, redis, lease } = context;
+  const places = config.limits.connectionsPerUser;
+  if (places > 0) return new RedisQuota({ ...context, places });
+  lease.add(quotaSweeper(redis));
+  return null;
 }

@@ -79,8 +79,4 @@ export class Roster {
     if (known === undefined) return [];
     return known instanceof Set ? [...known] : [known];
   }
-
-  connectionsOf(user: string): number {
-    return this.ofUser(user).length;
-  }
 }

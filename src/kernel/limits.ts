@@ -105,9 +105,11 @@ export const LIMITS = {
   connectionsPerUser: {
     default: 0,
     unit: 'count',
-    means: 'connections of one user; 0 is no limit',
+    means: 'connections of one user on all gateways that share a Redis; 0 is no limit',
     answers: 'one account that takes all connections',
-    outcome: 'close 3504',
+    outcome:
+      'close 3504; if a gateway that has some of them may be dead, too many requests (111), which ' +
+      'is temporary',
   },
   connectTimeoutMs: {
     default: 10_000,

@@ -12,6 +12,7 @@ import type { Count } from '../kernel/meters.ts';
 import type { Turn } from '../kernel/turn.ts';
 import type { Wheel } from '../kernel/wheel.ts';
 import type { Presence } from '../presence/presence.ts';
+import type { Quota } from '../quota/quota.ts';
 import type { Roster } from '../hub/roster.ts';
 
 /** How connections are kept: times in milliseconds. */
@@ -42,6 +43,8 @@ export interface Services {
   readonly hub: Hub;
   readonly broker: Broker;
   readonly presence: Presence;
+  /** Null where a user may have any number of connections. */
+  readonly quota: Quota | null;
   readonly verifier: TokenVerifier;
   readonly hooks: Hooks;
   readonly roster: Roster;

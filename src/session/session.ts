@@ -343,6 +343,7 @@ export class Session
     this.#intake.close();
     this.#renewal?.abort();
     this.services.roster.closed(this);
+    if (this.user !== '') this.services.quota?.release(this.user, this.client);
     this.subscriptions.close();
   }
 

@@ -7,6 +7,7 @@ import { Refusal } from '../../kernel/errors.ts';
 import type { Run } from '../../kernel/mailbox.ts';
 import { Disconnection } from '../../protocol/close.ts';
 import type { ConnectCommand, SubscribeResult } from '../../protocol/frames.ts';
+import type { Quota } from '../../quota/quota.ts';
 import type { Credentials } from '../credentials.ts';
 import { identityOf } from '../credentials.ts';
 import { expiryOf } from '../expiry.ts';
@@ -24,9 +25,10 @@ export async function connect(session: Session, command: ConnectCommand, run: Ru
   const answer = await askBackend(session, { command, identity }, run);
   if (session.isClosed) return null;
   const credentials = credentialsOf(session, identity, answer);
-  keepUserLimit(session, credentials.user);
   // What is refused is refused before the session counts as connected, and its outbox is held.
   const orders = subsOf(session, credentials.user, { identity, answer });
+  if (services.quota !== null) await keepUserLimit(session, services.quota, credentials.user);
+  if (session.isClosed) return null;
   // Publications of the server-side subscriptions wait until the reply is written before them.
   session.outbox.cork();
   session.connected(credentials);
@@ -96,12 +98,13 @@ function credentialsOf(
   };
 }
 
-function keepUserLimit(session: Session, user: string): void {
-  const { roster, limits } = session.services;
-  if (user === '' || limits.connectionsPerUser === 0) return;
-  if (roster.connectionsOf(user) >= limits.connectionsPerUser) {
-    throw new Disconnection('connectionLimit');
-  }
+/** The session gives its place back when it ends, from when it is connected. @throws when there is none. */
+async function keepUserLimit(session: Session, quota: Quota, user: string): Promise<void> {
+  if (user === '') return;
+  const admission = await quota.take(user, session.client);
+  if (admission === 'full') throw new Disconnection('connectionLimit');
+  if (admission === 'doubtful') throw new Refusal('tooManyRequests', 'connections of the user');
+  if (session.isClosed) quota.release(user, session.client);
 }
 
 interface Orderers {

@@ -321,6 +321,7 @@ export class Gateway {
       hub: this.hub,
       broker: silentBroker,
       presence: this.#buildPresence(),
+      quota: null,
       verifier: {
         enabled: false,
         connection: () => Promise.reject(new Error('no tokens here')),
