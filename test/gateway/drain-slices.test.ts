@@ -6,7 +6,7 @@ import type { Peer } from '../../src/hub/roster.ts';
 import { Roster } from '../../src/hub/roster.ts';
 import { ManualClock } from '../support/clock.ts';
 
-/** Longer than it is between two slices of any size. */
+/** What `drain.ts` says of its slices. */
 const SLICE_MS = 50;
 const SLICE_PEERS_MAX = 500;
 
