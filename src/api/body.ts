@@ -1,8 +1,8 @@
 /** The body of a request: its value, and beside it the text, for what must stay as it was sent. */
 import { assert } from '../kernel/assert.ts';
 import { Refusal } from '../kernel/errors.ts';
+import { depthOf, itemsOf, jsonOf, membersOf } from '../kernel/json-text.ts';
 import { isFields } from '../protocol/body.ts';
-import { depthOf, itemsOf, jsonOf, membersOf } from './raw.ts';
 
 /** A JSON value and the text it was read from. */
 export interface Body {

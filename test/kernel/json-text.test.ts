@@ -1,7 +1,7 @@
 /** JSON text in parts. */
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { depthOf, itemsOf, membersOf } from '../../src/api/raw.ts';
+import { depthOf, itemsOf, membersOf } from '../../src/kernel/json-text.ts';
 
 function depth(value: unknown): number {
   if (typeof value !== 'object' || value === null) return 0;

@@ -1,5 +1,8 @@
 /** JSON text taken apart without being read, so that a part stays as its sender wrote it. */
-import { Json } from '../kernel/data.ts';
+import { Json } from './data.ts';
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -38,7 +41,7 @@ export function itemsOf(text: string): readonly string[] {
 
 /** A copy: a slice of a string would keep all of the body in memory for as long as itself. */
 export function jsonOf(part: string): Json {
-  return new Json(Buffer.from(part).toString());
+  return new Json(decoder.decode(encoder.encode(part)));
 }
 
 /** Tells each part of the outermost array or object, and returns the depth; linear in the text. */
