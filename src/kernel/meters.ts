@@ -9,11 +9,13 @@ export interface Counter {
   readonly values: ReadonlyMap<string, number>;
 }
 
-/** A value read at the moment it is asked for. */
+/** A value read at the moment it is asked for, or several, apart by the value of one label. */
 export interface Gauge {
   readonly name: string;
   readonly help: string;
-  read(): number;
+  readonly label: string | null;
+  /** By label; '' where there is none. */
+  read(): Iterable<readonly [label: string, value: number]>;
 }
 
 /** Adds one, or `by`, to the count under `label`. Labels are names of ours, never a peer's text. */
@@ -35,8 +37,12 @@ export class Meters {
   }
 
   gauge(name: string, help: string, read: () => number): void {
-    assert(!this.#gauges.has(name), `the gauge ${name} is registered once`);
-    this.#gauges.set(name, { name, help, read });
+    this.#addGauge({ name, help, label: null, read: () => [['', read()]] });
+  }
+
+  /** The labels are names of ours, like those of counters. */
+  gaugeBy(label: string, name: string, help: string, read: Gauge['read']): void {
+    this.#addGauge({ name, help, label, read });
   }
 
   counters(): Iterable<Counter> {
@@ -50,5 +56,10 @@ export class Meters {
   /** The count so far, 0 where nothing was counted. For tests and `info`. */
   count(name: string, label = ''): number {
     return this.#counters.get(name)?.values.get(label) ?? 0;
+  }
+
+  #addGauge(gauge: Gauge): void {
+    assert(!this.#gauges.has(gauge.name), `the gauge ${gauge.name} is registered once`);
+    this.#gauges.set(gauge.name, gauge);
   }
 }

@@ -28,19 +28,13 @@ export function scrapeAll(workers: readonly Readings[]): Promise<HttpResponse> {
 function registryOf(meters: Meters): Registry {
   const registry = new Registry();
   for (const { name, help, label, values } of meters.counters()) {
-    const labelNames = label === null ? [] : [label];
-    const counter = new Counter({
-      name: PREFIX + name,
-      help,
-      labelNames,
-      registers: [registry],
-    });
-    for (const [value, count] of values)
-      counter.inc(label === null ? {} : { [label]: value }, count);
+    const counter = new Counter({ name: PREFIX + name, help, ...labelled(label, registry) });
+    for (const [value, count] of values) counter.inc(under(label, value), count);
   }
   for (const gauge of meters.gauges()) {
-    const { name, help } = gauge;
-    new Gauge({ name: PREFIX + name, help, registers: [registry] }).set(gauge.read());
+    const { name, help, label } = gauge;
+    const shown = new Gauge({ name: PREFIX + name, help, ...labelled(label, registry) });
+    for (const [value, number] of gauge.read()) shown.set(under(label, value), number);
   }
   return registry;
 }
@@ -51,4 +45,15 @@ async function answerOf(registry: Registry): Promise<HttpResponse> {
     headers: { 'content-type': registry.contentType },
     body: await registry.metrics(),
   };
+}
+
+function labelled(
+  label: string | null,
+  registry: Registry,
+): { labelNames: string[]; registers: Registry[] } {
+  return { labelNames: label === null ? [] : [label], registers: [registry] };
+}
+
+function under(label: string | null, value: string): Record<string, string> {
+  return label === null ? {} : { [label]: value };
 }

@@ -29,7 +29,25 @@ test('a gauge is read when it is asked', () => {
   meters.gauge('connections', 'Connections.', () => size);
   const [gauge] = meters.gauges();
   size = 7;
-  expect(gauge?.read()).toBe(7);
+  expect(gauge).toMatchObject({ name: 'connections', label: null });
+  expect([...(gauge?.read() ?? [])]).toEqual([['', 7]]);
+});
+
+test('a gauge may be several numbers, apart by label', () => {
+  const meters = new Meters();
+  meters.gaugeBy('queue', 'waiting', 'What waits.', () => [
+    ['a', 1],
+    ['b', 2],
+  ]);
+  const [gauge] = meters.gauges();
+  expect(gauge).toMatchObject({ name: 'waiting', label: 'queue' });
+  expect(new Map(gauge?.read())).toEqual(
+    new Map([
+      ['a', 1],
+      ['b', 2],
+    ]),
+  );
+  expect(() => meters.gauge('waiting', 'What waits.', () => 0)).toThrow('registered once');
 });
 
 test('a second one of the same name would lose counts, so there is none', () => {
