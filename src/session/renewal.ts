@@ -18,27 +18,48 @@ export interface RenewalOwner {
   close(why: CloseKind | Close): void;
 }
 
-/** Renews the session's credentials, or closes it. Never rejects. `run` aborts when it closes. */
-export async function renewByServer(session: RenewalOwner, run: Run): Promise<void> {
+/** Until the backend is asked again that could not answer; half of it by chance. */
+const RETRY_MS = 5000;
+
+/**
+ * Renews the session's credentials, or closes it; or tells when to try again, where the backend
+ * could not answer and there is time. Never rejects. `run` aborts when the session closes.
+ */
+export async function renewByServer(session: RenewalOwner, run: Run): Promise<number | null> {
   const { hooks, fault } = session.services;
   try {
     const answer = await hooks.refresh?.(session.caller(run));
-    if (session.isClosed) return;
-    if (answer === undefined) {
-      session.close('expired');
-      return;
+    if (session.isClosed) return null;
+    if (answer === undefined) session.close('expired');
+    else {
+      session.renew({
+        ...session.credentials,
+        connInfo: dataOf(answer.info) ?? session.credentials.connInfo,
+        expireAtMs: answer.expireAtMs ?? null,
+      });
     }
-    session.renew({
-      ...session.credentials,
-      connInfo: dataOf(answer.info) ?? session.credentials.connInfo,
-      expireAtMs: answer.expireAtMs ?? null,
-    });
+    return null;
   } catch (error) {
     if (error instanceof Disconnection) {
       session.close(error.close);
-      return;
+      return null;
     }
     if (!(error instanceof Refusal) && !run.explains(error)) fault('refresh hook', error);
-    session.close('expired');
+    const againMs = isTemporary(error) ? againAt(session) : null;
+    if (againMs === null) session.close('expired');
+    return againMs;
   }
+}
+
+function isTemporary(error: unknown): boolean {
+  return error instanceof Refusal && error.entry.temporary;
+}
+
+/** A backend that is away for a moment ends nobody's connection. Null: the grace is over. */
+function againAt(session: RenewalOwner): number | null {
+  if (session.isClosed) return null;
+  const { services, credentials } = session;
+  const endMs = (credentials.expireAtMs ?? 0) + services.settings.connectionGraceMs;
+  const atMs = services.clock.now() + RETRY_MS * (0.5 + services.random() / 2);
+  return atMs > endMs ? null : atMs;
 }

@@ -360,8 +360,9 @@ export class Session
     if (renewal === 'server') {
       if (this.#renewal === null) {
         this.#renewal = new Run();
-        void renewByServer(this, this.#renewal).then(() => {
+        void renewByServer(this, this.#renewal).then((againMs) => {
           this.#renewal = null;
+          if (againMs !== null) this.expireBy(againMs);
         });
       }
       return NEVER;

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { channelNameOf } from '../../src/channel/name.ts';
+import { Refusal } from '../../src/kernel/errors.ts';
 import { Disconnection } from '../../src/protocol/close.ts';
 import type { Message, Rig } from './rig.ts';
 import { Gate, gateway, KEPT, settle, token, until, heldBack } from './rig.ts';
@@ -191,6 +192,63 @@ describe('a connection that the server renews', () => {
     expect(peer.closedWith).toBe(code);
     expect(rig.faults()).toHaveLength(faults);
     expect(await rig.leftovers()).toEqual({});
+  });
+
+  test('is asked about again while the backend cannot answer, until the grace is over', async () => {
+    let asked = 0;
+    let answers = false;
+    const rig = renewed(() => {
+      asked += 1;
+      if (answers) return { expireAtMs: rig.clock.now() + 60_000 };
+      throw new Refusal('internal');
+    });
+    const peer = await rig.connected();
+    const pass = async (ms: number): Promise<void> => {
+      rig.clock.advance(ms);
+      await settle();
+    };
+    await pass(60_250);
+    expect(asked).toBe(1);
+    // After 2.5 seconds at the least; half of five is by chance.
+    await pass(2000);
+    expect(asked).toBe(1);
+    await pass(500);
+    expect(asked).toBe(2);
+    answers = true;
+    await pass(2750);
+    expect(asked).toBe(3);
+    await pass(50_000);
+    expect([asked, peer.closedWith]).toEqual([3, null]);
+    answers = false;
+    for (let seconds = 0; seconds < 50; seconds += 1) await pass(1000);
+    expect(peer.closedWith).toBe(3005);
+    // Each 2.5 seconds for 25, and nothing of it is a fault.
+    expect(asked).toBeGreaterThan(10);
+    expect(asked).toBeLessThan(15);
+    expect(rig.faults()).toHaveLength(0);
+    expect(await rig.leftovers()).toEqual({});
+  });
+
+  test('ends at once with a refusal that is not temporary, and with a grace of nothing', async () => {
+    for (const [expiry, kind] of [
+      ['25s', 'permissionDenied'],
+      ['0s', 'internal'],
+    ] as const) {
+      const rig: Rig = gateway({
+        pings: false,
+        expiry: { connectionGrace: expiry },
+        hooks: {
+          connect: () => ({ user: 'ann', expireAtMs: rig.clock.now() + 60_000 }),
+          refresh: () => {
+            throw new Refusal(kind);
+          },
+        },
+      });
+      const peer = await rig.connected();
+      rig.clock.advance(60_250);
+      await settle();
+      expect(peer.closedWith).toBe(3005);
+    }
   });
 
   test('is asked about once, however long that takes', async () => {
