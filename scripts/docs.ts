@@ -7,6 +7,7 @@ import { LIMITS, LIMIT_NAMES } from '../src/kernel/limits.ts';
 import type { Limit } from '../src/kernel/limits.ts';
 import { envOf, flagOf, treeSchema } from '../src/config/option.ts';
 import type { Option } from '../src/config/option.ts';
+import { ALL_ENDPOINT_OPTIONS } from '../src/config/hook-options.ts';
 import { ALL_OPTIONS, ALL_RULE_OPTIONS, LIMIT_OPTIONS } from '../src/config/options.ts';
 
 const ROOT = new URL('../', import.meta.url);
@@ -155,11 +156,18 @@ The part of a channel's name before the first colon is its namespace; channels w
 in \`default\`. A channel of a namespace that is not listed does not exist. These are the keys under
 \`namespaces.<name>\`. The defaults with \`dev\` are those of the namespace \`default\` alone.
 
-${rulesTable()}
+${namedTable(ALL_RULE_OPTIONS)}
 
 Who may do a thing (\`subscribe\`, \`publish\`, \`presenceAccess\`, \`historyAccess\`): \`nobody\` but the
 server API; \`token\`, who has a subscription token for the channel; \`subscriber\`, who is subscribed to
 it; \`client\`, who is connected with a user id; \`anonymous\`, who is connected.
+
+## Endpoints
+
+The places of a backend that a gateway asks. These are the keys under \`endpoints.<name>\`; an endpoint
+that needs none but its \`url\` may be written as that. See [hooks.md](hooks.md).
+
+${namedTable(ALL_ENDPOINT_OPTIONS)}
 
 ## An example
 
@@ -178,14 +186,15 @@ function optionsTable(options: readonly Option<unknown>[]): string {
   return table(['Option', 'Variable', 'Flag', 'Kind', 'Default', 'Meaning'], rows);
 }
 
-function rulesTable(): string {
-  const rows = ALL_RULE_OPTIONS.map((option) => [
+/** Of options that stand under a name. */
+function namedTable(options: readonly Option<unknown>[]): string {
+  const rows = options.map((option) => [
     code(option.path),
     option.kind.name,
     defaultsOf(option),
     option.means,
   ]);
-  return table(['Rule', 'Kind', 'Default', 'Meaning'], rows);
+  return table(['Key', 'Kind', 'Default', 'Meaning'], rows);
 }
 
 function limitsPage(): string {

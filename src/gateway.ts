@@ -2,14 +2,16 @@
 import { apiRoutes } from './api/http.ts';
 import type { Operations } from './api/operations.ts';
 import { FAULT_STATUS, statusOf } from './api/statuses.ts';
+import type { HooksOptions } from './asking.ts';
+import { splitHooks } from './asking.ts';
 import { ApiKeys } from './auth/keys.ts';
+import type { Cache } from './cache/cache.ts';
 import type { Config } from './config/config.ts';
 import { parseConfig } from './config/config.ts';
+import type { ConfigInput } from './config/input.ts';
 import { ConfigError } from './config/problems.ts';
 import { drain } from './drain.ts';
-import type { Hooks } from './hooks/hooks.ts';
-import { silentHooks } from './hooks/hooks.ts';
-import type { ConfigInput } from './config/input.ts';
+import type { Endpoints } from './hooks/endpoints.ts';
 import type { Clock } from './kernel/clock.ts';
 import { systemClock } from './kernel/clock.ts';
 import { Refusal } from './kernel/errors.ts';
@@ -49,6 +51,11 @@ export type {
   SubscribeAnswer,
   SubscribeQuestion,
 } from './hooks/hooks.ts';
+export type { AskOptions } from './hooks/endpoint.ts';
+export type { AskReply, AskRequest } from './hooks/endpoints.ts';
+export { EndpointError } from './hooks/failure.ts';
+export { verifySignature } from './hooks/signature.ts';
+export type { HookReply, HookRequest } from './hooks/wire.ts';
 export { Json } from './kernel/data.ts';
 export { Refusal } from './kernel/errors.ts';
 export { Disconnection } from './protocol/close.ts';
@@ -57,8 +64,9 @@ export type { Route, RouteRequest } from './server/router.ts';
 export { json } from './server/router.ts';
 
 /** What `createGateway` takes: what `sluice.yaml` says, and what only a program can give. */
-export interface GatewayOptions extends ConfigInput {
-  readonly hooks?: Hooks;
+export interface GatewayOptions extends Omit<ConfigInput, 'hooks'> {
+  /** Functions of the program, and what `sluice.yaml` says of its endpoints; functions win. */
+  readonly hooks?: HooksOptions;
   readonly routes?: readonly Route[];
   /** Default: silent. A pino logger fits. */
   readonly logger?: Log;
@@ -93,6 +101,12 @@ export class Gateway {
   readonly channels: Operations['channels'];
   readonly info: Operations['info'];
   readonly rpc: Operations['rpc'];
+  /** Asks an endpoint of the configuration, within its limits; see `Endpoints`. */
+  readonly ask: Endpoints['ask'];
+  /** Asks many at once; each has its answer or its failure. */
+  readonly askAll: Endpoints['askAll'];
+  /** In Redis, where there is one, and shared by all gateways then. */
+  readonly cache: Pick<Cache, 'get' | 'set' | 'delete' | 'getOrSet'>;
   readonly #surroundings: Surroundings;
   readonly #organs: Organs;
   readonly #routes: readonly Route[];
@@ -129,13 +143,18 @@ export class Gateway {
     this.channels = operations.channels.bind(operations);
     this.info = operations.info.bind(operations);
     this.rpc = operations.rpc.bind(operations);
-    const { wheel, sharing, verifier, meters } = this.#organs;
+    const { endpoints, cache } = this.#organs.asking;
+    this.ask = endpoints.ask.bind(endpoints);
+    this.askAll = endpoints.askAll.bind(endpoints);
+    this.cache = cache;
+    const { wheel, sharing, asking, verifier, meters } = this.#organs;
     const { crew } = surroundings;
     crew?.tell(() => readingsOf(meters, crew.worker));
     this.#parts = [
       { name: 'wheel', close: () => Promise.resolve(wheel.close()) },
       { name: 'tokens', close: () => verifier.close() },
       ...sharing.parts,
+      ...asking.parts,
     ];
   }
 
@@ -348,17 +367,21 @@ function failed(error: unknown, fault: (where: string, error: unknown) => void):
 
 /** A gateway of this process. @throws {ConfigError} with all that is wrong with the options. */
 export function createGateway(options: GatewayOptions = {}): Gateway {
-  const { hooks = silentHooks, routes = [], logger = silentLog, clock, random, ...input } = options;
-  const config = parseConfig(input, {
-    connect: hooks.connect !== undefined,
-    subscribe: hooks.subscribe !== undefined,
-    publish: hooks.publish !== undefined,
-  });
+  const { hooks = {}, routes = [], logger = silentLog, clock, random, ...rest } = options;
+  const { own, input } = splitHooks(hooks);
+  const config = parseConfig(
+    { ...rest, hooks: input },
+    {
+      connect: own.connect !== undefined,
+      subscribe: own.subscribe !== undefined,
+      publish: own.publish !== undefined,
+    },
+  );
   if (config.workers !== 1) throw new ConfigError(['workers: only sluice serve has several']);
   return new Gateway(
     config,
     {
-      hooks,
+      hooks: own,
       log: logger,
       clock: clock ?? systemClock,
       random: random ?? Math.random,

@@ -5,6 +5,8 @@ import type { Api } from './api/api.ts';
 import { createApi } from './api/api.ts';
 import { applyControl } from './api/control.ts';
 import { Operations } from './api/operations.ts';
+import type { Asking } from './asking.ts';
+import { buildAsking } from './asking.ts';
 import type { TokenVerifier } from './auth/jwt.ts';
 import { createTokenVerifier } from './auth/jwt.ts';
 import type { Broker } from './broker/broker.ts';
@@ -45,6 +47,7 @@ export interface Surroundings {
 export interface Organs {
   readonly hub: Hub;
   readonly sharing: Sharing;
+  readonly asking: Asking;
   readonly roster: Roster;
   readonly verifier: TokenVerifier;
   readonly meters: Meters;
@@ -57,7 +60,7 @@ export interface Organs {
 
 export function buildOrgans(config: Config, surroundings: Surroundings): Organs {
   const frame = buildFrame(surroundings);
-  const { meters, wheel, fault } = frame;
+  const { meters, fault } = frame;
   const rulesOf = (channel: ChannelName): Rules | null =>
     config.namespaces.get(namespaceOf(channel)) ?? null;
   const { clock, random, version, crew } = surroundings;
@@ -83,6 +86,7 @@ export function buildOrgans(config: Config, surroundings: Surroundings): Organs 
   const hub = buildHub(config, frame, sourceOf(broker, rulesOf));
   const roster = new Roster();
   const verifier = buildVerifier(config, surroundings, frame);
+  const asking = buildAsking({ ...common, config, surroundings, redis: sharing.redis });
   const services: Services = {
     ...common,
     hub,
@@ -91,7 +95,7 @@ export function buildOrgans(config: Config, surroundings: Surroundings): Organs 
     quota,
     roster,
     verifier,
-    hooks: surroundings.hooks,
+    hooks: asking.hooks,
     limits: config.limits,
     settings: settingsOf(config, version),
     counts: sessionCounts(meters),
@@ -106,7 +110,7 @@ export function buildOrgans(config: Config, surroundings: Surroundings): Organs 
     startedAtMs,
   });
   const api = createApi(operations, { limits: config.limits, version, fault });
-  return { hub, sharing, roster, verifier, meters, wheel, services, operations, api, fault };
+  return { ...frame, hub, sharing, asking, roster, verifier, services, operations, api };
 }
 
 /** What holds the organs: time, turns, counts and the log. */

@@ -55,6 +55,8 @@ export interface Sharing {
   readonly quota: Quota | null;
   /** Tells every other gateway what is done to the connections of a user; null where there is none. */
   readonly carry: ((control: Control) => Promise<void>) | null;
+  /** Null where this gateway is alone. */
+  readonly redis: Redis | null;
   /** In the order of their birth. */
   readonly parts: readonly Part[];
   /** What all gateways carry; null where this one is alone. */
@@ -92,6 +94,7 @@ function shareNothing(context: SharingContext): Sharing {
     quota: places === 0 ? null : new MemoryQuota(places),
     carry: null,
     census: null,
+    redis: null,
     parts: [
       { name: 'broker', close: () => broker.close() },
       { name: 'presence', close: () => presence.close() },
@@ -137,6 +140,7 @@ function shareIn({ url, prefix }: RedisConfig, context: SharingContext): Sharing
     presence,
     quota,
     carry: (carried) => control.carry(carried),
+    redis,
     census,
     parts: [
       { name: 'redis', close: () => redis.close() },

@@ -36,7 +36,6 @@ const ROOT = '.';
 const HOMES: Readonly<Record<string, readonly string[]>> = {
   '@electric-sql/pglite': ['archive'],
   ajv: ['channel'],
-  'async-cache-dedupe': ['cache'],
   bullmq: ['tasks'],
   commander: ['cli'],
   ioredis: ['redis'],

@@ -206,7 +206,8 @@ export class Operations {
   async rpc(method: string, data?: unknown): Promise<unknown> {
     const { hooks } = this.#context;
     if (hooks.rpc === undefined) throw new Refusal('notAvailable', 'no rpc hook');
-    const question = { method, data: data instanceof Json ? data.value() : data };
+    const sent = optionalPayload(data);
+    const question = { method, data: data instanceof Json ? data.value() : data, sent };
     const { signal } = new AbortController();
     const caller = { client: '', user: '', info: undefined, meta: undefined, signal };
     try {

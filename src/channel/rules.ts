@@ -43,10 +43,10 @@ export interface Rules {
   readonly slowConsumer: SlowConsumer;
   /** Subscribers may ask for deltas between successive publications. */
   readonly delta: boolean;
-  /** Ask the backend before a subscription. */
-  readonly hookSubscribe: boolean;
-  /** Ask the backend before a publication of a client. */
-  readonly hookPublish: boolean;
+  /** The endpoint that is asked before a subscription, unless the program has a hook; null: none. */
+  readonly hookSubscribe: string | null;
+  /** The same before a publication of a client. */
+  readonly hookPublish: string | null;
   /** From the namespace's JSON Schema. */
   readonly checkData: CheckData | null;
   /** Subscribers of one channel on one gateway; 0: no limit. */
@@ -68,8 +68,8 @@ export const CLOSED_RULES: Rules = {
   historyAccess: 'nobody',
   slowConsumer: 'disconnect',
   delta: false,
-  hookSubscribe: false,
-  hookPublish: false,
+  hookSubscribe: null,
+  hookPublish: null,
   checkData: null,
   subscribersMax: 0,
 };

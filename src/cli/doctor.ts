@@ -1,6 +1,7 @@
 /** `doctor`: looks at what a gateway needs around it, and says what to do. */
 import type { Command } from 'commander';
 import { checkClock } from './doctor/clock.ts';
+import { checkEndpoint } from './doctor/endpoint.ts';
 import { checkFiles } from './doctor/files.ts';
 import type { Finding } from './doctor/finding.ts';
 import { checkKeySet } from './doctor/key-set.ts';
@@ -61,6 +62,7 @@ async function* findings(argv: readonly string[]): AsyncGenerator<Finding> {
   const keySet = await checkKeySet(config.tokens.jwksUrl);
   yield checkClock(Date.now(), keySet.dateMs);
   if (keySet.finding !== null) yield keySet.finding;
+  for (const endpoint of config.endpoints.values()) yield await checkEndpoint(endpoint);
   if (config.redis === null) return;
   const { checkRedis } = await import('./doctor/redis.ts');
   yield await checkRedis(config.redis.url);

@@ -2,6 +2,8 @@
 import type { Rules } from '../channel/rules.ts';
 import { freeze } from './frozen.ts';
 import { helpText } from './help.ts';
+import { readEndpoints, readHooks } from './hooks.ts';
+import type { EndpointConfig, HooksConfig } from './hooks.ts';
 import type { ConfigInput } from './input.ts';
 import { limits } from '../kernel/limits.ts';
 import type { LimitName, Limits } from '../kernel/limits.ts';
@@ -9,7 +11,7 @@ import { durationText } from './measures.ts';
 import { readNamespaces } from './namespaces.ts';
 import type { Backend } from './namespaces.ts';
 import { envOf, givensOf, valuesOf } from './option.ts';
-import type { Givens, Values } from './option.ts';
+import type { Givens, Option, Values, Where } from './option.ts';
 import { ALL_OPTIONS, LIMIT_OPTIONS, OPTIONS } from './options.ts';
 import type { LogLevel, TransportName } from './options.ts';
 import { ConfigError, show, showPath } from './problems.ts';
@@ -36,6 +38,9 @@ export interface Config {
   readonly anonymous: boolean;
   readonly tokens: TokensConfig;
   readonly api: { readonly keys: readonly string[] };
+  /** Of the backend, by name. */
+  readonly endpoints: ReadonlyMap<string, EndpointConfig>;
+  readonly hooks: HooksConfig;
   /** What gateways share; null: this one is alone. */
   readonly redis: RedisConfig | null;
   /** How many gateways `sluice serve` runs; `auto` is one for each core if there is a Redis. */
@@ -131,15 +136,23 @@ function build(givens: Givens, backend: Backend, problems: string[]): Config {
   const context = { where: showPath, problems };
   const dev = valuesOf(givens, { ...context, dev: false }).read(OPTIONS.dev);
   const values = valuesOf(givens, { ...context, dev });
+  const under = ({ path }: Option<unknown>): Where =>
+    givens.get(path)?.where ?? ((inner) => showPath([path, ...inner]));
+  const limitValues = limitsOf(values, dev);
+  const around = { where: under(OPTIONS.endpoints), limits: limitValues, problems };
+  const { endpoints, names } = readEndpoints(values, around);
+  const hooks = readHooks(values, names);
   const tree = values.read(OPTIONS.namespaces);
-  const where = givens.get(OPTIONS.namespaces.path)?.where ?? underNamespaces;
-  const namespaces = readNamespaces(tree, where, { dev, backend, problems });
+  const places = { dev, backend, problems, endpoints: names };
+  const namespaces = readNamespaces(tree, under(OPTIONS.namespaces), places);
   const config: Config = {
     dev,
     ...edgeOf(values),
     anonymous: values.read(OPTIONS.anonymous),
     tokens: tokensOf(values),
     api: { keys: values.read(OPTIONS.apiKeys) },
+    endpoints,
+    hooks,
     redis: redisOf(values),
     workers: workersOf(values, OPTIONS.redisUrl),
     drain: drainOf(values),
@@ -147,17 +160,14 @@ function build(givens: Givens, backend: Backend, problems: string[]): Config {
     connectionGraceMs: values.read(OPTIONS.connectionGrace),
     subscriptionGraceMs: values.read(OPTIONS.subscriptionGrace),
     personalNamespace: personalNamespaceOf(values, namespaces),
-    limits: limitsOf(values, dev),
+    limits: limitValues,
     namespaces,
   };
-  const closed = noWayToConnect(config.anonymous, values, backend);
+  const asks = backend.connect === true || hooks.connect !== null;
+  const closed = noWayToConnect(config.anonymous || asks, values);
   if (closed !== null) problems.push(closed);
   if (problems.length > 0) throw new ConfigError(problems);
   return freeze(config);
-}
-
-function underNamespaces(path: readonly string[]): string {
-  return showPath([OPTIONS.namespaces.path, ...path]);
 }
 
 type Edge = Pick<Config, 'host' | 'port' | 'internal' | 'transport' | 'logLevel' | 'origins'>;
@@ -269,12 +279,13 @@ const KEYS = [
 ];
 
 /** Whoever starts a gateway that nobody can connect to has forgotten something. */
-function noWayToConnect(anonymous: boolean, values: Values, backend: Backend): string | null {
+function noWayToConnect(open: boolean, values: Values): string | null {
   // A key that is wrong is a problem of its own.
-  if (anonymous || backend.connect === true || KEYS.some((key) => values.isGiven(key))) return null;
+  if (open || KEYS.some((key) => values.isGiven(key))) return null;
   const { path } = OPTIONS.hmacSecret;
   return (
     `no client could connect: set ${path} (${envOf(path)}) or another key of tokens; ` +
+    `or ${OPTIONS.hooksUrl.path}, which is asked who it is; ` +
     'or anonymous to true; or, to try things out, dev (--dev), which allows everything'
   );
 }
@@ -283,19 +294,37 @@ function hidden(secret: string | undefined): string | undefined {
   return secret === undefined ? undefined : '[hidden]';
 }
 
+/** Some want a key in it. */
+function withoutQuery(url: string): string {
+  return url.replace(/\?.*/, '?[hidden]');
+}
+
+function redactedEndpoint(endpoint: EndpointConfig): Readonly<Record<string, unknown>> {
+  const { url, headers, secret } = endpoint;
+  const names = Object.keys(headers);
+  return {
+    ...endpoint,
+    url: withoutQuery(url),
+    headers: Object.fromEntries(names.map((name) => [name, hidden(name)])),
+    secret: secret === null ? null : hidden(secret),
+  };
+}
+
 /** The configuration for a log or a page, without its secrets. */
 export function redacted(config: Config): Readonly<Record<string, unknown>> {
-  const { tokens, api, redis, namespaces } = config;
+  const { tokens, api, endpoints, redis, namespaces } = config;
   return {
     ...config,
     tokens: {
       ...tokens,
       hmacSecret: hidden(tokens.hmacSecret),
       hmacPreviousSecret: hidden(tokens.hmacPreviousSecret),
-      // Some issuers want a key in it.
-      jwksUrl: tokens.jwksUrl?.replace(/\?.*/, '?[hidden]'),
+      jwksUrl: tokens.jwksUrl === undefined ? undefined : withoutQuery(tokens.jwksUrl),
     },
     api: { keys: api.keys.map(hidden) },
+    endpoints: Object.fromEntries(
+      [...endpoints].map(([name, endpoint]) => [name, redactedEndpoint(endpoint)]),
+    ),
     redis: redis === null ? null : { ...redis, url: hidden(redis.url) },
     namespaces: Object.fromEntries(
       [...namespaces].map(([name, rules]) => [

@@ -11,6 +11,7 @@ export const GROUPS: readonly { readonly title: string; readonly roots: readonly
   },
   { title: 'Who may connect', roots: ['anonymous', 'tokens'] },
   { title: 'The server API', roots: ['api'] },
+  { title: 'The backend', roots: ['endpoints', 'hooks'] },
   { title: 'Many gateways', roots: ['redis', 'workers'] },
   { title: 'Connections', roots: ['ping', 'expiry', 'personal'] },
   { title: 'Channels', roots: ['namespaces'] },

@@ -34,6 +34,9 @@ export interface ConfigInput {
   readonly anonymous?: boolean;
   readonly tokens?: TokensInput;
   readonly api?: { readonly keys?: readonly string[] };
+  /** Places of the backend that are asked, by name: a URL, or what else there is to say. */
+  readonly endpoints?: Readonly<Record<string, string | EndpointInput>>;
+  readonly hooks?: HooksInput;
   /** What gateways share: `redis://…`, `rediss://…`, `redis+sentinel://…`. */
   readonly redis?: { readonly url?: string; readonly prefix?: string };
   /** Only for `sluice serve`: a program runs one gateway in each of its processes. */
@@ -80,6 +83,43 @@ export interface TokensInput {
   readonly userIdClaim?: string;
 }
 
+export interface EndpointInput {
+  /** Of the endpoint `default` it may be in `hooks.url`. */
+  readonly url?: string;
+  /** For a call with all waiting and all attempts. */
+  readonly timeout?: Duration;
+  /** Calls under way at once, and connections. */
+  readonly concurrency?: number;
+  /** Calls that may wait for those. */
+  readonly queue?: number;
+  /** The largest answer. */
+  readonly answerBytes?: Bytes;
+  /** Further attempts, where a call can safely be made again. */
+  readonly retries?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Signs its requests, in the place of `hooks.secret`. */
+  readonly secret?: string;
+}
+
+/** Which endpoint is asked; `true` is `default`, `false` is none. */
+type Asked = boolean | string;
+
+/** The hooks of a backend over HTTP; see `docs/hooks.md`. */
+export interface HooksInput {
+  /** The URL of the endpoint `default`, which is then asked for all hooks. */
+  readonly url?: string;
+  /** Signs all that is sent to endpoints. */
+  readonly secret?: string;
+  readonly connect?: Asked;
+  readonly refresh?: Asked;
+  /** Or which for which methods: `{ 'billing.*': 'billing', '*': 'default' }`. */
+  readonly rpc?: Asked | Readonly<Record<string, string>>;
+  /** Headers of the upgrade that the connect hook is told, in lower case. */
+  readonly headers?: readonly string[];
+  /** How long answers are kept; `0s`: they are not. */
+  readonly cache?: { readonly connect?: Duration; readonly subscribe?: Duration };
+}
+
 type DurationLimit = Extract<LimitName, `${string}Ms`>;
 type BytesLimit = Extract<LimitName, `${string}Bytes`>;
 
@@ -106,8 +146,8 @@ export interface NamespaceInput {
   readonly historyAccess?: Access;
   readonly slowConsumer?: SlowConsumer;
   readonly delta?: boolean;
-  /** Ask the backend's hooks first. */
-  readonly hooks?: { readonly subscribe?: boolean; readonly publish?: boolean };
+  /** Ask the hook of the program first, or the endpoint: `true` is `default`. */
+  readonly hooks?: { readonly subscribe?: Asked; readonly publish?: Asked };
   /** JSON Schema (2020-12) of the data of publications. */
   readonly schema?: object;
   /** Subscribers of one channel on one gateway; 0 is no limit. */

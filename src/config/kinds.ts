@@ -161,7 +161,7 @@ export const date: Kind<number> = kind({
   },
 });
 
-/** Where keys are fetched from. Claims of a token can never become a part of it. */
+/** What is fetched or asked. Neither claims of a token nor anything of a client becomes a part of it. */
 export const url: Kind<string> = kind({
   name: 'url',
   allowed: 'one fixed http(s) URL, with no user and no placeholder in it',
@@ -235,7 +235,8 @@ export function isMap(value: unknown): value is Readonly<Record<string, unknown>
   return Object.prototype.toString.call(value) === '[object Object]';
 }
 
-function jsonOf(given: string): unknown {
+/** What a variable holds for a map; what is no JSON is refused as what it is. */
+export function jsonOf(given: string): unknown {
   try {
     return JSON.parse(given);
   } catch {

@@ -1,6 +1,8 @@
 /** The rules of every namespace, from what was given for them. */
 import { DEFAULT_NAMESPACE } from '../channel/name.ts';
 import type { Rules } from '../channel/rules.ts';
+import { DEFAULT_ENDPOINT } from './hook-options.ts';
+import { unknownEndpoint } from './hooks.ts';
 import { givensOf, valuesOf } from './option.ts';
 import type { Option, Values, Where } from './option.ts';
 import { ALL_RULE_OPTIONS, NAMESPACE, RULE_OPTIONS as RULE } from './options.ts';
@@ -15,6 +17,8 @@ export interface Backend {
 export interface Context {
   readonly dev: boolean;
   readonly backend: Backend;
+  /** The names of those there are. */
+  readonly endpoints: ReadonlySet<string>;
   readonly problems: string[];
 }
 
@@ -64,7 +68,7 @@ function rulesOf(namespace: string, tree: unknown, context: Context & { where: W
     subscribersMax: values.read(RULE.maxSubscribers),
   };
   refuseContradictions(rules, values);
-  refuseMissingHooks(rules, values, context.backend);
+  refuseMissingHooks(rules, values, context);
   // What `dev` would have kept, where its history was taken away.
   if (rules.historySize > 0) return rules;
   return { ...rules, historyTtlMs: 0, recovery: 'off' };
@@ -103,11 +107,16 @@ function refuseContradictions(rules: Rules, values: Values): void {
 
 const NO_TTL = "history.ttl is missing: how long they are kept after the last one, such as '5m'";
 
-function refuseMissingHooks(rules: Rules, values: Values, backend: Backend): void {
-  if (rules.hookSubscribe && backend.subscribe !== true) {
-    values.refuse(RULE.hookSubscribe, 'there is no subscribe hook to ask');
-  }
-  if (rules.hookPublish && backend.publish !== true) {
-    values.refuse(RULE.hookPublish, 'there is no publish hook to ask');
+/** `true` may mean a hook of the program; a name is one of an endpoint in any case. */
+function refuseMissingHooks(rules: Rules, values: Values, context: Context): void {
+  const { backend, endpoints } = context;
+  const hooks = [
+    { hook: 'subscribe', option: RULE.hookSubscribe, endpoint: rules.hookSubscribe },
+    { hook: 'publish', option: RULE.hookPublish, endpoint: rules.hookPublish },
+  ] as const;
+  for (const { hook, option, endpoint } of hooks) {
+    if (endpoint === null || (endpoint === DEFAULT_ENDPOINT && backend[hook] === true)) continue;
+    const wrong = unknownEndpoint(endpoint, endpoints);
+    if (wrong !== null) values.refuse(option, `there is no ${hook} hook to ask: ${wrong}`);
   }
 }

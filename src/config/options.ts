@@ -3,6 +3,7 @@ import { DEFAULT_NAMESPACE } from '../channel/name.ts';
 import { ACCESS, RECOVERY, SLOW_CONSUMER } from '../channel/rules.ts';
 import { LIMITS, LIMIT_NAMES } from '../kernel/limits.ts';
 import type { Limit, LimitName } from '../kernel/limits.ts';
+import { asked, HOOK_OPTIONS } from './hook-options.ts';
 import { apiKey, hmacSecret, publicKey } from './keys.ts';
 import { redisUrl } from './redis-url.ts';
 import {
@@ -94,13 +95,13 @@ export const RULE_OPTIONS = {
     dev: true,
     means: 'subscribers may ask for the difference to the publication before',
   }),
-  hookSubscribe: option('hooks.subscribe', boolean, {
+  hookSubscribe: option('hooks.subscribe', asked, {
     default: false,
-    means: 'asks the subscribe hook before a subscription',
+    means: 'asks the subscribe hook before a subscription: that of the program, or this endpoint',
   }),
-  hookPublish: option('hooks.publish', boolean, {
+  hookPublish: option('hooks.publish', asked, {
     default: false,
-    means: "asks the publish hook before a client's publication",
+    means: "asks the publish hook before a client's publication: likewise",
   }),
   schema: optional('schema', dataSchema, 'JSON Schema (2020-12) of the data of publications'),
   maxSubscribers: option('maxSubscribers', integer(0), {
@@ -215,6 +216,7 @@ export const OPTIONS = {
     default: [],
     means: 'keys of the server API; several let one be replaced',
   }),
+  ...HOOK_OPTIONS,
   pingInterval: option('ping.interval', duration(1), {
     default: '25s',
     means: 'how often each client is pinged',

@@ -1,5 +1,6 @@
 /** What the application is asked: typed functions here, HTTP calls where it lives elsewhere. */
 import type { SubscriptionOptions } from '../channel/subscription-options.ts';
+import type { Data } from '../kernel/data.ts';
 import type { Maybe } from '../kernel/maybe.ts';
 
 /** A JSON value, or bytes where a client sent bytes. */
@@ -18,8 +19,14 @@ export interface Caller {
   readonly signal: AbortSignal;
 }
 
-export interface ConnectQuestion {
+/** What a client sent along. */
+export interface Sent {
   readonly data: Value;
+  /** The same before it was read: the text of its JSON, or bytes. Null: there is none. */
+  readonly sent: Data | null;
+}
+
+export interface ConnectQuestion extends Sent {
   /** Name and version the client gave itself. */
   readonly name: string;
   readonly version: string;
@@ -49,18 +56,16 @@ export interface RefreshAnswer {
   readonly info?: Value;
 }
 
-export interface SubscribeQuestion {
+export interface SubscribeQuestion extends Sent {
   readonly channel: string;
-  readonly data: Value;
 }
 
 export interface SubscribeAnswer extends SubscriptionOptions {
   readonly expireAtMs?: number;
 }
 
-export interface PublishQuestion {
+export interface PublishQuestion extends Sent {
   readonly channel: string;
-  readonly data: Value;
 }
 
 export interface PublishAnswer {
@@ -70,9 +75,8 @@ export interface PublishAnswer {
   readonly skipHistory?: boolean;
 }
 
-export interface RpcQuestion {
+export interface RpcQuestion extends Sent {
   readonly method: string;
-  readonly data: Value;
 }
 
 /**

@@ -167,6 +167,62 @@ export const LIMITS = {
     answers: 'header floods',
     outcome: 'HTTP 431',
   },
+  endpointTimeoutMs: {
+    default: 1000,
+    unit: 'ms',
+    means: 'one call of an endpoint of the backend, with all waiting and all attempts',
+    answers: 'a backend that answers slowly, or never',
+    outcome: 'error 100',
+  },
+  endpointConcurrency: {
+    default: 64,
+    unit: 'count',
+    means: 'calls of one endpoint under way at once, and connections to it',
+    answers: 'a crowd that the backend has to bear all at once',
+    outcome: 'the call waits',
+  },
+  endpointQueue: {
+    default: 1024,
+    unit: 'count',
+    means: 'calls of one endpoint that wait for others to end',
+    answers: 'calls that come faster than they are answered',
+    outcome: 'error 100',
+  },
+  endpointAnswerBytes: {
+    default: 1024 * 1024,
+    unit: 'bytes',
+    means: 'the answer of an endpoint',
+    answers: 'an answer without an end',
+    outcome: 'error 100',
+  },
+  cacheEntries: {
+    default: 10_000,
+    unit: 'count',
+    means: 'values of the cache in this process; Redis has limits of its own',
+    answers: 'keys made up without end',
+    outcome: 'what was not read for the longest time is computed again',
+  },
+  cacheBytes: {
+    default: 64 * 1024 * 1024,
+    unit: 'bytes',
+    means: 'all keys and values of the cache in this process',
+    answers: 'values that fill memory',
+    outcome: 'what was not read for the longest time is computed again',
+  },
+  cacheValueBytes: {
+    default: 1024 * 1024,
+    unit: 'bytes',
+    means: 'one value of the cache, with its key',
+    answers: 'one value that takes the place of all others',
+    outcome: 'it is not kept, and computed each time',
+  },
+  cacheComputeMs: {
+    default: 30_000,
+    unit: 'ms',
+    means: 'the computation of one value for all that wait for it',
+    answers: 'a computation that never ends, with ever more that wait',
+    outcome: 'those that wait are told, and the next computes anew',
+  },
 } as const satisfies Record<string, Limit>;
 
 export type LimitName = keyof typeof LIMITS;

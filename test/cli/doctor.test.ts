@@ -2,11 +2,13 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { checkClock } from '../../src/cli/doctor/clock.ts';
+import { checkEndpoint } from '../../src/cli/doctor/endpoint.ts';
 import { checkFiles } from '../../src/cli/doctor/files.ts';
 import { checkNode } from '../../src/cli/doctor/node.ts';
 import { checkPorts } from '../../src/cli/doctor/ports.ts';
+import { parseConfig } from '../../src/config/config.ts';
 import { startGateway } from '../support/gateway.ts';
-import { ONE_LINE, sluice } from './sluice.ts';
+import { nowhere, ONE_LINE, sluice } from './sluice.ts';
 
 interface Said {
   readonly ok: boolean;
@@ -82,6 +84,26 @@ describe('a check', () => {
       says: '2026-12-01T00:00:00.000Z, 60 s behind the issuer of the tokens',
     });
     expect(checkClock(0, null).state).toBe('fail');
+  });
+
+  test('of an endpoint of the backend', async () => {
+    const { endpoints } = parseConfig({
+      dev: true,
+      endpoints: {
+        there: { url: `http://127.0.0.1:${await taken()}/?key=s3cr3t`, secret: 's' },
+        unsigned: `http://localhost:${await taken()}/`,
+        six: 'http://[::1]:1/',
+        gone: `${await nowhere()}/?key=s3cr3t`,
+      },
+    });
+    const findings = await Promise.all([...endpoints.values()].map(checkEndpoint));
+    expect(findings.map(({ name, state, says }) => `${state} ${name}: ${says}`)).toEqual([
+      'ok endpoint there: somebody listens',
+      'warn endpoint unsigned: somebody listens, but nothing is signed',
+      expect.stringMatching(/^fail endpoint six: cannot be reached \(E\w+\)$/),
+      'fail endpoint gone: cannot be reached (ECONNREFUSED)',
+    ]);
+    expect(JSON.stringify(findings)).not.toContain('s3cr3t');
   });
 
   test('of open files', () => {

@@ -137,6 +137,16 @@ describe('the table of options', () => {
       },
       redis: { url: null, prefix: null },
       api: { keys: null },
+      endpoints: null,
+      hooks: {
+        url: null,
+        secret: null,
+        connect: null,
+        refresh: null,
+        rpc: null,
+        headers: null,
+        cache: { connect: null, subscribe: null },
+      },
       ping: { interval: null, timeout: null },
       expiry: { connectionGrace: null, subscriptionGrace: null },
       personal: { enabled: null, namespace: null },
@@ -177,7 +187,12 @@ describe('the table of options', () => {
 
 /** Null at each leaf of an input, at all of which there must be one. */
 type KeysOf<Input> = {
-  [Key in keyof Required<Input>]: Key extends 'limits' | 'namespaces' | 'schema'
+  [Key in keyof Required<Input>]: Key extends
+    | 'limits'
+    | 'namespaces'
+    | 'endpoints'
+    | 'rpc'
+    | 'schema'
     ? null
     : Required<Input>[Key] extends string | number | boolean | null | readonly unknown[]
       ? null

@@ -61,8 +61,8 @@ describe('a namespace', () => {
       historyAccess: 'anonymous',
       slowConsumer: 'skip',
       delta: true,
-      hookSubscribe: true,
-      hookPublish: true,
+      hookSubscribe: 'default',
+      hookPublish: 'default',
       checkData: expect.any(Function),
       subscribersMax: 3,
     });
@@ -162,13 +162,13 @@ describe('rules that contradict each other', () => {
   test('a hook is asked only where there is one', () => {
     const hooks = { subscribe: true, publish: true };
     expect(wrong({ hooks })).toEqual([
-      'hooks.subscribe: there is no subscribe hook to ask',
-      'hooks.publish: there is no publish hook to ask',
+      'hooks.subscribe: there is no subscribe hook to ask: set hooks.url, or endpoints.default',
+      'hooks.publish: there is no publish hook to ask: set hooks.url, or endpoints.default',
     ]);
     expect(wrong({ hooks }, { subscribe: true })).toEqual([
-      'hooks.publish: there is no publish hook to ask',
+      'hooks.publish: there is no publish hook to ask: set hooks.url, or endpoints.default',
     ]);
-    expect(rulesOf({ hooks: { subscribe: false } })?.hookSubscribe).toBe(false);
+    expect(rulesOf({ hooks: { subscribe: false } })?.hookSubscribe).toBeNull();
   });
 
   test('what is wrong by itself is told once', () => {

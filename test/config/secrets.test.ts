@@ -24,6 +24,9 @@ describe('a secret is never told', () => {
       'tokens.jwksUrl',
       'redis.url',
       'api.keys',
+      'endpoints',
+      'hooks.url',
+      'hooks.secret',
     ]);
   });
 
@@ -32,6 +35,8 @@ describe('a secret is never told', () => {
     expect(told({ env: { [envOf(path)]: wrong, SLUICE_PORT: 'x' } })).not.toContain(LEAK);
     expect(told({ argv: [flagOf(path), wrong, '--port=x'] })).not.toContain(LEAK);
     const [group = '', key = ''] = path.split('.');
+    // What is in a map of maps has names, which are told.
+    if (key === '') return;
     for (const value of [wrong, [wrong], { [LEAK]: null }, [{ [LEAK]: 1 }]]) {
       const file = JSON.stringify({ [group]: { [key]: value } });
       expect(told({ file })).not.toContain(LEAK);

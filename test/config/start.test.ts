@@ -7,7 +7,7 @@ import { parse, problemsOf, read } from './reading.ts';
 
 const CLOSED =
   'no client could connect: set tokens.hmacSecret (SLUICE_TOKENS_HMAC_SECRET) or another key of tokens; ' +
-  'or anonymous to true; or, to try things out, dev (--dev), which allows everything';
+  'or hooks.url, which is asked who it is; or anonymous to true; or, to try things out, dev (--dev), which allows everything';
 
 describe('without a way to connect', () => {
   test('there is no configuration, and words on what to set', () => {

@@ -3,6 +3,7 @@ import { describe, expect, test, vi } from 'vitest';
 import type { GatewayOptions } from '../../src/gateway.ts';
 import { LIMITS, LIMIT_NAMES } from '../../src/kernel/limits.ts';
 import type { LimitName } from '../../src/kernel/limits.ts';
+import { Backend as HttpBackend, saying, mute } from '../hooks/backend.ts';
 import { Bystander } from '../support/bystander.ts';
 import { ManualClock } from '../support/clock.ts';
 import type { Running } from '../support/gateway.ts';
@@ -381,6 +382,90 @@ const CROSSINGS: { readonly [Name in LimitName]: Crossing } = {
     const { status } = await ask(`${http}/health`, { headers: headers(1500) });
     expect((await refusedUpgrade(url, { headers: headers(1500) })).status).toBe(status);
     return [`HTTP ${status}`];
+  },
+
+  async endpointTimeoutMs(start) {
+    const backend = await HttpBackend.start(mute);
+    const { url } = await start({
+      limits: { endpointTimeout: '50ms' },
+      hooks: { url: backend.url, connect: false },
+    });
+    return [await refusal(await Peer.connected(url), rpc())];
+  },
+
+  async endpointConcurrency(start) {
+    const release: (() => void)[] = [];
+    const backend = await HttpBackend.start((_request, response) => {
+      release.push(() => response.end('{}'));
+    });
+    const { url } = await start({
+      limits: { endpointConcurrency: 2, endpointTimeout: '30s' },
+      hooks: { url: backend.url, connect: false },
+    });
+    const peer = await Peer.connected(url);
+    const ids = peer.command(rpc(), rpc(), rpc());
+    await vi.waitFor(() => expect(release).toHaveLength(2), QUICKLY);
+    await peer.ask(ping);
+    expect(backend.heard).toHaveLength(2);
+    release[0]?.();
+    await vi.waitFor(() => expect(release).toHaveLength(3), QUICKLY);
+    for (const answer of release.slice(1)) answer();
+    for (const id of ids) expect((await peer.answer(id)).error).toBeUndefined();
+    return [];
+  },
+
+  async endpointQueue(start) {
+    const backend = await HttpBackend.start(mute);
+    const { url } = await start({
+      limits: { endpointConcurrency: 1, endpointQueue: 1, endpointTimeout: '30s' },
+      hooks: { url: backend.url, connect: false },
+    });
+    const peer = await Peer.connected(url);
+    peer.command(rpc(), rpc());
+    return [await refusal(peer, rpc())];
+  },
+
+  async endpointAnswerBytes(start) {
+    const answer = JSON.stringify({ result: { data: 'x'.repeat(1000) } });
+    const backend = await HttpBackend.start(saying(answer));
+    const options = { hooks: { url: backend.url, connect: false } };
+    const limits = { endpointAnswerBytes: answer.length };
+    const whole = await start({ ...options, limits });
+    expect((await (await Peer.connected(whole.url)).ask(rpc())).error).toBeUndefined();
+    const cut = await start({ ...options, limits: { endpointAnswerBytes: answer.length - 1 } });
+    return [await refusal(await Peer.connected(cut.url), rpc())];
+  },
+
+  async cacheEntries(start) {
+    const { gateway } = await start({ limits: { cacheEntries: 2 } });
+    for (const key of ['a', 'b', 'c']) await gateway.cache.set(key, key, 60_000);
+    const kept = ['a', 'b', 'c'].map((key) => gateway.cache.get(key));
+    expect(await Promise.all(kept)).toEqual([undefined, 'b', 'c']);
+    return [];
+  },
+
+  async cacheBytes(start) {
+    const { gateway, http } = await start({ limits: { cacheBytes: '4KiB' } });
+    for (let n = 0; n < 100; n += 1) await gateway.cache.set(`key ${n}`, 'x'.repeat(1000), 60_000);
+    expect((await meter(http, 'cache_bytes')).get('')).toBeLessThanOrEqual(4096);
+    expect((await meter(http, 'cache_evictions')).get('')).toBe(97);
+    return [];
+  },
+
+  async cacheValueBytes(start) {
+    const { gateway } = await start({ limits: { cacheValueBytes: 100 } });
+    const compute = vi.fn<() => string>(() => 'x'.repeat(100));
+    for (let n = 0; n < 3; n += 1) await gateway.cache.getOrSet('key', 60_000, compute);
+    expect(compute).toHaveBeenCalledTimes(3);
+    return [];
+  },
+
+  async cacheComputeMs(start) {
+    const { gateway } = await start({ limits: { cacheCompute: '50ms' } });
+    const never = (): Promise<string> => new Promise(() => {});
+    await expect(gateway.cache.getOrSet('key', 60_000, never)).rejects.toThrow('within 50 ms');
+    expect(await gateway.cache.getOrSet('key', 60_000, () => 'anew')).toBe('anew');
+    return [];
   },
 };
 

@@ -227,7 +227,7 @@ export interface Rig extends Organs {
   readonly count: (name: string, label?: string) => number;
 }
 
-export interface Given extends ConfigInput {
+export interface Given extends Omit<ConfigInput, 'hooks'> {
   readonly hooks?: Hooks;
   readonly random?: () => number;
   /** False: the server sends none, so that a test of other times need not answer them. */

@@ -14,7 +14,7 @@ import { expiryOf } from '../expiry.ts';
 import type { Session } from '../session.ts';
 import { subscribeResult } from '../subscribe-result.ts';
 import { serverTerms } from '../terms.ts';
-import { dataOf, valueOf } from '../values.ts';
+import { dataOf, sentOf } from '../values.ts';
 
 type ServerSubs = ReadonlyMap<string, SubscriptionOptions>;
 
@@ -59,7 +59,7 @@ async function askBackend(session: Session, question: Question, run: Run): Promi
   const { command, identity } = question;
   const { headers, remoteAddress } = session.origin;
   const asked = {
-    data: valueOf(command.data),
+    ...sentOf(command.data),
     name: command.name,
     version: command.version,
     emulatedHeaders: command.headers ?? {},

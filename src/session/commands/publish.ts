@@ -11,7 +11,7 @@ import { chain } from '../../kernel/maybe.ts';
 import type { PublishCommand, Reply } from '../../protocol/frames.ts';
 import { may } from '../access.ts';
 import type { Session } from '../session.ts';
-import { dataOf, valueOf } from '../values.ts';
+import { dataOf, sentOf, valueOf } from '../values.ts';
 
 export function publish(session: Session, command: PublishCommand, run: Run): Maybe<Reply> {
   const { channel, rules } = session.channel(command.channel);
@@ -22,9 +22,10 @@ export function publish(session: Session, command: PublishCommand, run: Run): Ma
     event: null,
     wantsDelta: rules.delta,
   };
-  const published = rules.hookPublish
-    ? publishAsked(session, { channel, rules, draft }, run)
-    : publishAllowed(session, { channel, rules, draft });
+  const published =
+    rules.hookPublish !== null
+      ? publishAsked(session, { channel, rules, draft }, run)
+      : publishAllowed(session, { channel, rules, draft });
   return chain(published, () => ({ type: 'publish', id: command.id }));
 }
 
@@ -45,7 +46,7 @@ async function publishAsked(session: Session, request: Request, run: Run): Promi
   const { channel, rules, draft } = request;
   const { hooks, broker } = session.services;
   if (hooks.publish === undefined) throw new Refusal('notAvailable', 'no publish hook');
-  const question = { channel, data: valueOf(draft.data) };
+  const question = { channel, ...sentOf(draft.data) };
   const answer = (await hooks.publish(question, session.caller(run))) ?? {};
   if (run.aborted) return;
   const changed = {

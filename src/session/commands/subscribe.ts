@@ -13,7 +13,7 @@ import type { Session } from '../session.ts';
 import { subscribeResult } from '../subscribe-result.ts';
 import type { Grant } from '../terms.ts';
 import { clientTerms, PLAIN_GRANT } from '../terms.ts';
-import { valueOf } from '../values.ts';
+import { sentOf } from '../values.ts';
 
 export async function subscribe(
   session: Session,
@@ -67,7 +67,7 @@ async function admit(session: Session, request: Request, run: Run): Promise<Gran
     if (!listed || rules.subscribe === 'nobody') throw new Refusal('permissionDenied');
     return PLAIN_GRANT;
   }
-  if (rules.hookSubscribe) return askBackend(session, request, run);
+  if (rules.hookSubscribe !== null) return askBackend(session, request, run);
   if (!may(session, rules.subscribe, channel)) throw new Refusal('permissionDenied');
   return PLAIN_GRANT;
 }
@@ -75,7 +75,7 @@ async function admit(session: Session, request: Request, run: Run): Promise<Gran
 async function askBackend(session: Session, request: Request, run: Run): Promise<Grant> {
   const { hooks } = session.services;
   if (hooks.subscribe === undefined) throw new Refusal('notAvailable', 'no subscribe hook');
-  const question = { channel: request.channel, data: valueOf(request.command.data) };
+  const question = { channel: request.channel, ...sentOf(request.command.data) };
   const answer = (await hooks.subscribe(question, session.caller(run))) ?? {};
   return { ...answer, byToken: false, expireAtMs: answer.expireAtMs ?? null };
 }
