@@ -76,7 +76,7 @@ export class Cache {
     );
   }
 
-  /** Undefined where there is none. */
+  /** Undefined where there is none, or its time is over. */
   async get(key: string): Promise<unknown> {
     const kept = await this.#read(key);
     const text = kept?.fresh === true ? kept.text : undefined;

@@ -1,10 +1,9 @@
 /** `docs/hooks.md` against what happens: its requests are sent, its answers do what it says, its programs run. */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { BREAKER } from '../../src/hooks/breaker.ts';
 import { FAILURES } from '../../src/hooks/failure.ts';
@@ -199,24 +198,6 @@ test('its configurations can be used', () => {
   const files = blocks('yaml');
   expect(files).toHaveLength(4);
   for (const file of files) expect(readOpen({ file }).endpoints.has('default')).toBe(true);
-});
-
-test('its program is one that TypeScript takes', () => {
-  const [program = ''] = blocks('ts');
-  const root = fileURLToPath(new URL('../../', import.meta.url));
-  const folder = mkdtempSync(join(root, 'node_modules/.sluice-docs-'));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  writeFileSync(join(folder, 'program.ts'), `declare const users: readonly string[];\n${program}`);
-  const config = {
-    extends: join(root, 'tsconfig.json'),
-    compilerOptions: { paths: { sluice: [join(root, 'src/gateway.ts')] } },
-    files: ['program.ts'],
-    include: [],
-  };
-  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config));
-  const tsc = join(root, 'node_modules/typescript/bin/tsc');
-  const { stdout } = spawnSync(process.execPath, [tsc, '-p', folder], { encoding: 'utf8' });
-  expect(stdout).toBe('');
 });
 
 test('its backend runs, and asks for a signature', async () => {

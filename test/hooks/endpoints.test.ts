@@ -174,11 +174,6 @@ describe('a backend that', () => {
     );
   });
 
-  test('has a name that nobody knows', async () => {
-    const lost = rig({ url: 'http://nobody.invalid/', retries: 0, timeoutMs: 5000 });
-    expect(await outcome(lost.endpoints.ask('default', {}))).toMatch(/^(unreachable|timeout)$/);
-  });
-
   test('leads elsewhere is not followed', async () => {
     const elsewhere = await Backend.start();
     for (const status of [301, 302, 303, 307, 308]) {

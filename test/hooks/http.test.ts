@@ -1,6 +1,7 @@
 /** Hooks over HTTP: what the backend is asked, and what its answers do, over real sockets. */
 import { describe, expect, test, vi } from 'vitest';
-import { Refusal } from '../../src/gateway.ts';
+import type { GatewayOptions } from '../../src/gateway.ts';
+import { createGateway, Refusal } from '../../src/gateway.ts';
 import { verifySignature } from '../../src/hooks/signature.ts';
 import { earnest, startGateway, token } from '../support/gateway.ts';
 import { api } from '../support/http.ts';
@@ -471,6 +472,16 @@ describe('a hook of the program', () => {
     expect(await peer.ask({ rpc: { method: 'any' } })).toMatchObject({
       rpc: { data: 'of a class' },
     });
+  });
+
+  test('that is misspelt is told, as any option', () => {
+    const hooks = {
+      conect: () => ({}),
+      subscribe: true,
+    } as unknown as GatewayOptions['hooks'] & {};
+    expect(() => createGateway({ dev: true, hooks })).toThrow(
+      /hooks\.conect: there is no such option; did you mean hooks\.connect\?\n.*hooks\.subscribe/,
+    );
   });
 
   test('may ask an endpoint itself', async () => {
