@@ -1,4 +1,5 @@
 /** The kinds of values that count something: numbers, durations, bytes. */
+import { DURATION_MS_MAX, DURATION_UNITS } from '../kernel/duration.ts';
 import { kind } from './kinds.ts';
 import type { Kind } from './kinds.ts';
 
@@ -17,22 +18,12 @@ function isInteger(value: unknown): value is number {
   return Number.isSafeInteger(value);
 }
 
-const DURATION_UNITS: readonly (readonly [unit: string, ms: number])[] = [
-  ['d', 86_400_000],
-  ['h', 3_600_000],
-  ['m', 60_000],
-  ['s', 1000],
-  ['ms', 1],
-];
 const BYTES_UNITS: readonly (readonly [unit: string, bytes: number])[] = [
   ['GiB', 1024 ** 3],
   ['MiB', 1024 ** 2],
   ['KiB', 1024],
   ['B', 1],
 ];
-
-/** Ten years; what is longer was not meant. */
-const DURATION_MS_MAX = 3650 * 86_400_000;
 
 /** Milliseconds, written with a unit. */
 export function duration(minMs: number): Kind<number> {
