@@ -1,6 +1,6 @@
 /** One connection to a server of Redis: how it is made, kept and given up. The parts stand on it. */
 import { Redis } from 'ioredis';
-import type { CommonRedisOptions, StandaloneConnectionOptions } from 'ioredis';
+import type { Cluster, CommonRedisOptions, StandaloneConnectionOptions } from 'ioredis';
 import type { ThrottledLog } from '../kernel/log.ts';
 import type { Target } from './target.ts';
 
@@ -25,7 +25,7 @@ type ConnectionOptions = Omit<CommonRedisOptions, 'replyMapping'> &
  * Nothing waits in a queue for Redis to come back, and nothing is sent a second time: a command that
  * was on its way when the connection broke may have been carried out.
  */
-function optionsOf(target: Target, { random }: Surroundings): ConnectionOptions {
+export function optionsOf(target: Target, { random }: Surroundings): ConnectionOptions {
   const tls = target.tls ? { tls: {} } : {};
   return {
     ...(target.username === '' ? {} : { username: target.username }),
@@ -51,7 +51,7 @@ function optionsOf(target: Target, { random }: Surroundings): ConnectionOptions 
 }
 
 /** Half of it by chance, so that gateways do not come back in step. */
-function retryMs(times: number, random: number): number {
+export function retryMs(times: number, random: number): number {
   const most = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** Math.min(times, 10));
   return Math.ceil(most / 2 + (most / 2) * random);
 }
@@ -77,8 +77,8 @@ export function connectionOf(target: Target, name: string, around: Surroundings)
   return redis;
 }
 
-function logErrors(redis: Redis, name: string, log: ThrottledLog): void {
-  redis.on('error', (error) => {
+export function logErrors(redis: Redis | Cluster, name: string, log: ThrottledLog): void {
+  redis.on('error', (error: Error) => {
     log.warn(`redis ${name}`, { connection: name, error: error.message }, 'Redis is away');
   });
 }

@@ -1,4 +1,5 @@
 /** What can be wrong with Redis that is no mistake of ours. */
+import { Refusal } from '../kernel/errors.ts';
 
 /** Redis could not be asked, or did not answer: what was asked may have been done all the same. */
 export class RedisAway extends Error {
@@ -27,4 +28,13 @@ export function isNoScript(error: unknown): boolean {
 /** ioredis gives its time-outs no class. */
 export function isTimeout(error: unknown): boolean {
   return error instanceof Error && error.message === 'Command timed out';
+}
+
+/** What Redis cannot do now, it can do later: to a peer that is a temporary error. */
+export async function refusing<T>(ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    throw error instanceof RedisAway ? new Refusal('internal', 'try again') : error;
+  }
 }

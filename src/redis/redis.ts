@@ -1,6 +1,8 @@
 /** Redis, as the parts of the gateway use it: what they ask, what they hear, and what it is called. */
 import type { Bus } from './bus.ts';
 import { SingleBus } from './bus.ts';
+import type { RawClient } from './client.ts';
+import { clientOf } from './client.ts';
 import type { Surroundings } from './connection.ts';
 import type { Link } from './link.ts';
 import { SingleLink } from './link.ts';
@@ -14,6 +16,8 @@ export interface Redis {
   readonly names: Names;
   /** Publishes within a script: sharded where Redis is a Cluster. */
   readonly publishCommand: 'PUBLISH' | 'SPUBLISH';
+  /** One more connection, for a package with commands of its own. Whoever opens it disconnects it. */
+  open(name: string): RawClient;
   close(): Promise<void>;
 }
 
@@ -36,6 +40,7 @@ export function connectRedis({ url, prefix, ...surroundings }: RedisOptions): Re
     bus,
     names: namesOf(prefix, { cluster, db: target.db }),
     publishCommand: 'PUBLISH',
+    open: (name) => clientOf(target, name, surroundings),
     async close() {
       await bus.close();
       await link.close();

@@ -1,0 +1,51 @@
+/**
+ * A client for a package that brings commands of its own. It is made like every connection: nothing
+ * waits in it for Redis to come back, an answer takes at most a second, and its errors are logged.
+ */
+import { Cluster } from 'ioredis';
+import type { Redis } from 'ioredis';
+import type { Surroundings } from './connection.ts';
+import { connectionOf, logErrors, optionsOf, retryMs } from './connection.ts';
+import { RedisAway } from './errors.ts';
+import type { Target } from './target.ts';
+
+export type RawClient = Redis | Cluster;
+
+/** How long a client that was just opened may take. */
+const OPENING_MS = 1000;
+
+/** Begins to connect, and goes on until it is disconnected. */
+export function clientOf(target: Target, name: string, around: Surroundings): RawClient {
+  const client = target.kind === 'cluster' ? clusterOf(target, name, around) : null;
+  const opened = client ?? connectionOf(target, name, around);
+  // What it fails with is told by its events, and it tries again by itself.
+  opened.connect().catch(() => undefined);
+  return opened;
+}
+
+function clusterOf(target: Target, name: string, around: Surroundings): Cluster {
+  const { lazyConnect: _, ...options } = optionsOf(target, around);
+  const cluster = new Cluster([...target.hosts], {
+    redisOptions: { ...options, connectionName: name },
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    clusterRetryStrategy: (times) => retryMs(times, around.random()),
+  });
+  logErrors(cluster, name, around.log);
+  return cluster;
+}
+
+/** Resolves when it can be asked. @throws {RedisAway} when that takes longer than one waits. */
+export async function untilReady(client: RawClient): Promise<void> {
+  if (client.status === 'ready') return;
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const timer = setTimeout(() => reject(new RedisAway('not connected to Redis')), OPENING_MS);
+  const ready = (): void => resolve();
+  client.once('ready', ready);
+  try {
+    await promise;
+  } finally {
+    clearTimeout(timer);
+    client.off('ready', ready);
+  }
+}
