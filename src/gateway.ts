@@ -2,6 +2,8 @@
 import { apiRoutes } from './api/http.ts';
 import type { Operations } from './api/operations.ts';
 import { FAULT_STATUS, statusOf } from './api/statuses.ts';
+import type { TaskOperations, TaskResult } from './api/tasks.ts';
+import { resultOf } from './api/tasks.ts';
 import type { HooksOptions } from './asking.ts';
 import { splitHooks } from './asking.ts';
 import { ApiKeys } from './auth/keys.ts';
@@ -37,6 +39,7 @@ import { openSession } from './session/open.ts';
 import { VERSION } from './version.ts';
 
 // What a program needs besides: to refuse and to disconnect, to answer a request, to name types.
+export type { EnqueueOptions, TaskHandler, TaskOptions, TaskResult } from './api/tasks.ts';
 export type { NamespaceInput } from './config/input.ts';
 export { ConfigError };
 export type {
@@ -62,6 +65,7 @@ export { Disconnection } from './protocol/close.ts';
 export type { HttpResponse } from './server/edge.ts';
 export type { Route, RouteRequest } from './server/router.ts';
 export { json } from './server/router.ts';
+export type { TaskContext, TaskError, TaskState } from './tasks/tasks.ts';
 
 /** What `createGateway` takes: what `sluice.yaml` says, and what only a program can give. */
 export interface GatewayOptions extends Omit<ConfigInput, 'hooks'> {
@@ -107,6 +111,10 @@ export class Gateway {
   readonly askAll: Endpoints['askAll'];
   /** In Redis, where there is one, and shared by all gateways then. */
   readonly cache: Pick<Cache, 'get' | 'set' | 'delete' | 'getOrSet'>;
+  /** What is done later, once the gateway has started; see `TaskOperations`. */
+  readonly task: TaskOperations['task'];
+  readonly enqueue: TaskOperations['enqueue'];
+  readonly putChannels: TaskOperations['putChannels'];
   readonly #surroundings: Surroundings;
   readonly #organs: Organs;
   readonly #routes: readonly Route[];
@@ -150,6 +158,10 @@ export class Gateway {
     const { wheel, sharing, asking, verifier, meters } = this.#organs;
     const { crew } = surroundings;
     crew?.tell(() => readingsOf(meters, crew.worker));
+    const { tasks } = operations;
+    this.task = tasks.task.bind(tasks);
+    this.enqueue = tasks.enqueue.bind(tasks);
+    this.putChannels = tasks.putChannels.bind(tasks);
     this.#parts = [
       { name: 'wheel', close: () => Promise.resolve(wheel.close()) },
       { name: 'tokens', close: () => verifier.close() },
@@ -188,6 +200,16 @@ export class Gateway {
     return this.#closed;
   }
 
+  /** How far a task is, and how it ended. @throws {Refusal} `unknownTask` */
+  async taskResult(id: string): Promise<TaskResult> {
+    return resultOf(await this.#organs.operations.tasks.find(id));
+  }
+
+  /** Ends a task, unless it is over; one that runs is told to stop. @throws {Refusal} `unknownTask` */
+  async cancelTask(id: string): Promise<TaskResult> {
+    return resultOf(await this.#organs.operations.tasks.cancel(id));
+  }
+
   /** Open connections. */
   get connections(): number {
     return this.#organs.roster.size;
@@ -197,7 +219,9 @@ export class Gateway {
     const createEdge = await chooseEdge(this.config.transport, this.#surroundings.log);
     const organs = this.#parts.length;
     try {
-      return await this.#listen(createEdge);
+      const address = await this.#listen(createEdge);
+      this.#organs.tasking.start();
+      return address;
     } catch (error) {
       // One of two ports may be open by now.
       await this.#closeAll(this.#parts.splice(organs));
@@ -244,6 +268,8 @@ export class Gateway {
       ...this.#parts,
       { name: 'clients', close: () => this.#closeClients() },
       { name: 'turn', close: () => this.#endTurn() },
+      // Who hears of them is there still.
+      this.#organs.tasking.part,
     ]);
   }
 

@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import type { Api } from './api/api.ts';
 import { createApi } from './api/api.ts';
 import { applyControl } from './api/control.ts';
+import type { OperationsContext } from './api/operations.ts';
 import { Operations } from './api/operations.ts';
 import type { Asking } from './asking.ts';
 import { buildAsking } from './asking.ts';
@@ -31,6 +32,8 @@ import { Wheel } from './kernel/wheel.ts';
 import type { Services, SessionCounts, SessionSettings } from './session/services.ts';
 import type { Sharing } from './sharing.ts';
 import { share } from './sharing.ts';
+import type { Tasking } from './tasking.ts';
+import { buildTasking } from './tasking.ts';
 
 /** What a gateway is given besides its configuration; all of it can be replaced in a test. */
 export interface Surroundings {
@@ -48,6 +51,7 @@ export interface Organs {
   readonly hub: Hub;
   readonly sharing: Sharing;
   readonly asking: Asking;
+  readonly tasking: Tasking;
   readonly roster: Roster;
   readonly verifier: TokenVerifier;
   readonly meters: Meters;
@@ -102,15 +106,9 @@ export function buildOrgans(config: Config, surroundings: Surroundings): Organs 
     newClientId: () => randomUUID(),
   };
   addGauges(meters, { roster, hub });
-  const operations = new Operations({
-    ...services,
-    carry: sharing.carry,
-    census: sharing.census,
-    node,
-    startedAtMs,
-  });
-  const api = createApi(operations, { limits: config.limits, version, fault });
-  return { ...frame, hub, sharing, asking, roster, verifier, services, operations, api };
+  const asked = buildOperations(config, { ...common, services, sharing, node, startedAtMs });
+  const api = createApi(asked.operations, { limits: config.limits, version, fault });
+  return { ...frame, hub, sharing, asking, roster, verifier, services, ...asked, api };
 }
 
 /** What holds the organs: time, turns, counts and the log. */
@@ -141,6 +139,29 @@ function buildFrame({ clock, log }: Surroundings): Frame {
       log.error({ where, error }, 'internal error');
     },
   };
+}
+
+interface Asked extends Frame, Pick<OperationsContext, 'node' | 'startedAtMs' | 'rulesOf'> {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly services: Services;
+  readonly sharing: Sharing;
+}
+
+/** Tasks publish by the operations, and operations hand in tasks. */
+function buildOperations(config: Config, asked: Asked): Pick<Organs, 'tasking' | 'operations'> {
+  const { services, sharing, node, startedAtMs } = asked;
+  const { redis, carry, census } = sharing;
+  const tasking = buildTasking({
+    ...asked,
+    config,
+    redis,
+    call: null,
+    operations: () => operations,
+  });
+  const context = { ...services, tasks: tasking.operations, carry, census, node, startedAtMs };
+  const operations = new Operations(context);
+  return { tasking, operations };
 }
 
 function sourceOf(broker: Broker, rulesOf: (channel: ChannelName) => Rules | null): Source {

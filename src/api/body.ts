@@ -11,7 +11,7 @@ export interface Body {
 }
 
 /** Fields that others will read: in every request they are kept as text. */
-const RAW_FIELDS = ['data', 'info', 'params'] as const;
+const RAW_FIELDS = ['data', 'info', 'params', 'input'] as const;
 
 // A byte order mark is no JSON, so it is left for `JSON.parse` to refuse.
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });

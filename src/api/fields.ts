@@ -54,6 +54,27 @@ export function tags(means: string): z.ZodType<Tags> {
     .meta({ type: 'object', additionalProperties: { type: 'string' } });
 }
 
+/** Milliseconds, or text with a unit. */
+export function duration(means: string): z.ZodType<number | string> {
+  return z
+    .custom<number | string>(isDuration, { error: NO_DURATION })
+    .describe(means)
+    .meta({
+      anyOf: [
+        { type: 'integer', minimum: 0 },
+        { type: 'string', pattern: DURATION.source },
+      ],
+    });
+}
+
+const DURATION = /^\d{1,9}(ms|s|m|h|d)$/;
+const NO_DURATION = "must be milliseconds, or a text such as '500ms', '30s' or '5m'";
+
+function isDuration(value: unknown): boolean {
+  if (typeof value === 'string') return DURATION.test(value);
+  return Number.isSafeInteger(value) && Number(value) >= 0;
+}
+
 /** Seconds since the Unix epoch; 0 is never. */
 export function expireAt(means: string): z.ZodType<number | undefined> {
   return optional(z.int().min(0).describe(means)).transform((seconds) =>

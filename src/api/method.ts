@@ -38,7 +38,8 @@ export function method<S extends z.ZodType>(definition: Definition<S>): Method {
   };
 }
 
-function check<S extends z.ZodType>(name: string, schema: S, value: unknown): z.output<S> {
+/** @throws {Refusal} `badRequest` that names the field, as a part of what `name` is called. */
+export function check<S extends z.ZodType>(name: string, schema: S, value: unknown): z.output<S> {
   const checked = schema.safeParse(value, { error: wordsOf });
   if (checked.success) return checked.data;
   const [issue] = checked.error.issues;

@@ -2,9 +2,12 @@
 import type { Method } from './method.ts';
 import type { CarryOut } from './methods/batch.ts';
 import { batch } from './methods/batch.ts';
+import { broadcastList } from './methods/broadcast-list.ts';
 import { broadcast } from './methods/broadcast.ts';
+import { cancelTask } from './methods/cancel-task.ts';
 import { channels } from './methods/channels.ts';
 import { disconnect } from './methods/disconnect.ts';
+import { enqueue } from './methods/enqueue.ts';
 import { historyRemove } from './methods/history-remove.ts';
 import { history } from './methods/history.ts';
 import { info } from './methods/info.ts';
@@ -14,6 +17,7 @@ import { publish } from './methods/publish.ts';
 import { refresh } from './methods/refresh.ts';
 import { rpc } from './methods/rpc.ts';
 import { subscribe } from './methods/subscribe.ts';
+import { task } from './methods/task.ts';
 import { unsubscribe } from './methods/unsubscribe.ts';
 
 /** The one whose answer is not wrapped in `result`: `{"replies":[…]}`, as clients of it read it. */
@@ -36,6 +40,10 @@ export function methods(carryOut: CarryOut): Methods {
     ['channels', channels],
     ['info', info],
     ['rpc', rpc],
+    ['enqueue', enqueue],
+    ['task', task],
+    ['cancel_task', cancelTask],
+    ['broadcast_list', broadcastList],
     [BATCH, batch(carryOut)],
   ]);
 }

@@ -26,9 +26,11 @@ import { queryOf } from './history.ts';
 import { optionalPayload, payloadOf } from './payload.ts';
 import type { PublicationOptions } from './publication.ts';
 import { draftOf } from './publication.ts';
+import type { TaskOperations } from './tasks.ts';
 
 /** What the operations need of the gateway. */
 export interface OperationsContext extends Residents {
+  readonly tasks: TaskOperations;
   readonly broker: Broker;
   readonly presence: Presence;
   readonly hooks: Pick<Hooks, 'rpc'>;
@@ -88,10 +90,23 @@ export interface ChannelsOptions {
  * printed; or a `Json`, whose text goes out as it is; or bytes.
  */
 export class Operations {
+  /** What is done later. */
+  readonly tasks: TaskOperations;
   readonly #context: OperationsContext;
 
   constructor(context: OperationsContext) {
+    this.tasks = context.tasks;
     this.#context = context;
+  }
+
+  /** @throws {Refusal} when nothing can be published there. */
+  checkChannel(channel: string): void {
+    this.#channel(channel);
+  }
+
+  /** @throws {Refusal} what `publish` would. */
+  checkPublication(channel: string, data: unknown, options: PublicationOptions = {}): void {
+    draftOf(this.#channel(channel).rules, contentOf(data), options);
   }
 
   /** Where the publication stands; offset 0 and epoch '' without history. */

@@ -18,6 +18,7 @@ export const STATUSES = {
   tooManyRequests: 429,
   unrecoverablePosition: 416,
   conflict: 409,
+  unknownTask: 404,
 } as const satisfies Record<ErrorKind, number>;
 
 /** What was no refusal but a fault of ours. Its code is that of `internal`, too. */

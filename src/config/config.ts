@@ -19,6 +19,8 @@ import { drainOf, workersOf } from './process.ts';
 import type { DrainConfig } from './process.ts';
 import { readEnvironment, readFileOptions, readFlags, readText } from './sources.ts';
 import type { Environment } from './sources.ts';
+import { tasksOf } from './tasks.ts';
+import type { TasksConfig } from './tasks.ts';
 import { VERSION } from '../version.ts';
 
 /** Read once, frozen to its leaves, and handed out in parts. */
@@ -46,6 +48,7 @@ export interface Config {
   /** How many gateways `sluice serve` runs; `auto` is one for each core if there is a Redis. */
   readonly workers: number | 'auto';
   readonly drain: DrainConfig;
+  readonly tasks: TasksConfig;
   readonly pingIntervalMs: number;
   /** Always less than `pingIntervalMs`. */
   readonly pingTimeoutMs: number;
@@ -156,6 +159,7 @@ function build(givens: Givens, backend: Backend, problems: string[]): Config {
     redis: redisOf(values),
     workers: workersOf(values, OPTIONS.redisUrl),
     drain: drainOf(values),
+    tasks: tasksOf(values, !values.isGiven(OPTIONS.redisUrl)),
     ...pingOf(values),
     connectionGraceMs: values.read(OPTIONS.connectionGrace),
     subscriptionGraceMs: values.read(OPTIONS.subscriptionGrace),

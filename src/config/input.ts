@@ -43,6 +43,16 @@ export interface ConfigInput {
   readonly workers?: number | 'auto';
   /** How long `drain` serves on before it lets its clients go, and over how long it does. */
   readonly drain?: { readonly delay?: Duration; readonly timeout?: Duration };
+  /** What is done later; see `docs/tasks.md`. */
+  readonly tasks?: {
+    /** Tasks of one name that this gateway runs at once; 0: none. */
+    readonly concurrency?: number;
+    readonly attempts?: number;
+    readonly timeout?: Duration;
+    readonly backoff?: Duration;
+    readonly keep?: Duration;
+    readonly drain?: Duration;
+  };
   /** How often each client is pinged, and how long it may take to answer. */
   readonly ping?: {
     readonly interval?: Duration;

@@ -22,6 +22,7 @@ import { bytes, bytesText, duration, durationText, integer } from './measures.ts
 import { option, optional, treeSchema } from './option.ts';
 import type { Option } from './option.ts';
 import { PROCESS_OPTIONS } from './process-options.ts';
+import { TASK_OPTIONS } from './task-options.ts';
 
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -217,6 +218,7 @@ export const OPTIONS = {
     means: 'keys of the server API; several let one be replaced',
   }),
   ...HOOK_OPTIONS,
+  ...TASK_OPTIONS,
   pingInterval: option('ping.interval', duration(1), {
     default: '25s',
     means: 'how often each client is pinged',

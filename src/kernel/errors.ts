@@ -26,6 +26,7 @@ export const ERRORS = {
   tooManyRequests: { code: 111, message: 'too many requests', temporary: true },
   unrecoverablePosition: { code: 112, message: 'unrecoverable position', temporary: false },
   conflict: { code: 113, message: 'conflict', temporary: false },
+  unknownTask: { code: 114, message: 'unknown task', temporary: false },
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorKind = keyof typeof ERRORS;

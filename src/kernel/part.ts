@@ -5,6 +5,8 @@ import type { Log } from './log.ts';
 
 export interface Part {
   readonly name: string;
+  /** Where it may take longer than others. */
+  readonly deadlineMs?: number;
   /** Idempotent; resolves when nothing of the part is left running. */
   close(): Promise<void>;
 }
@@ -16,7 +18,9 @@ export async function closeAll(
 ): Promise<void> {
   for (const part of parts.toReversed()) {
     const late = new Deferred<'late'>();
-    const alarm = context.clock.after(context.deadlineMs, () => late.resolve('late'));
+    const alarm = context.clock.after(part.deadlineMs ?? context.deadlineMs, () =>
+      late.resolve('late'),
+    );
     try {
       const outcome = await Promise.race([part.close(), late.promise]);
       if (outcome === 'late') context.log.error({ part: part.name }, 'did not close in time');

@@ -21,6 +21,10 @@ const NAMES = [
   'channels',
   'info',
   'rpc',
+  'enqueue',
+  'task',
+  'cancel_task',
+  'broadcast_list',
   'batch',
 ];
 
@@ -84,7 +88,8 @@ describe('a body', () => {
   test.each(NAMES)('of %s has no fields but its own', async (name) => {
     const { call } = stage();
     for (const field of ['chanel', '__proto__', 'constructor', 'toString']) {
-      const body = JSON.stringify({ channel: 'a', channels: ['a'], commands: [] });
+      const needs = { channel: 'a', channels: ['a'], commands: [], name: 'a', id: 'a', list: 'a' };
+      const body = JSON.stringify({ ...needs, part: 0 });
       const answer = await call(name, `${body.slice(0, -1)},"${field}":{}}`);
       expect(answer.status).toBe(400);
       expect(answer.json.error.message).toContain(`${name} has no field`);

@@ -49,6 +49,10 @@ describe('the document', () => {
         "/api/channels",
         "/api/info",
         "/api/rpc",
+        "/api/enqueue",
+        "/api/task",
+        "/api/cancel_task",
+        "/api/broadcast_list",
         "/api/batch",
       ]
     `);

@@ -14,12 +14,16 @@ import { Hub } from '../../src/hub/hub.ts';
 import type { Peer, SubscribeOrder } from '../../src/hub/roster.ts';
 import { Roster } from '../../src/hub/roster.ts';
 import type { Subscriber } from '../../src/hub/subscriber.ts';
+import { TaskOperations } from '../../src/api/tasks.ts';
 import type { Limits } from '../../src/kernel/limits.ts';
 import { limits } from '../../src/kernel/limits.ts';
+import { silentLog, ThrottledLog } from '../../src/kernel/log.ts';
 import { Turn } from '../../src/kernel/turn.ts';
 import { Wheel } from '../../src/kernel/wheel.ts';
 import { MemoryPresence } from '../../src/presence/memory.ts';
 import type { Close } from '../../src/protocol/close.ts';
+import { MemoryLists } from '../../src/tasks/memory-lists.ts';
+import { MemoryTasks } from '../../src/tasks/memory.ts';
 import { ManualClock } from '../support/clock.ts';
 
 const NAMESPACES: ReadonlyMap<string, Rules> = new Map([
@@ -147,6 +151,7 @@ export interface Stage {
   readonly hub: Hub;
   readonly roster: Roster;
   readonly turn: Turn;
+  readonly lists: MemoryLists;
   readonly clock: ManualClock;
   readonly faults: { readonly where: string; readonly error: unknown }[];
   readonly connect: (user: string, client: string) => FakePeer;
@@ -195,7 +200,31 @@ export function stage(options: StageOptions = {}): Stage {
   });
   const presence = new MemoryPresence();
   const roster = new Roster();
-  const operations = new Operations({
+  const wheel = new Wheel(clock);
+  const stored = new MemoryTasks({
+    clock,
+    wheel,
+    random: () => 0.5,
+    limits: bounds,
+    listener: { ended: async () => {}, progressed: () => {} },
+    keepMs: 60_000,
+    backoffMs: 1000,
+    drainMs: 0,
+    count: () => {},
+    log: new ThrottledLog(silentLog, () => clock.now()),
+    fault,
+  });
+  const lists = new MemoryLists({ clock, wheel, limits: bounds });
+  const tasks = new TaskOperations({
+    tasks: stored,
+    lists,
+    clock,
+    limits: bounds,
+    settings: { concurrency: 1, attempts: 3, timeoutMs: 60_000 },
+    checkChannel: (channel) => operations.checkChannel(channel),
+  });
+  const operations: Operations = new Operations({
+    tasks,
     broker: options.broker?.(broker) ?? broker,
     presence,
     hub,
@@ -208,6 +237,7 @@ export function stage(options: StageOptions = {}): Stage {
     rulesOf,
     fault,
   });
+  stored.start();
   const api = createApi(operations, { limits: bounds, version: '1.2.3', fault });
   return {
     operations,
@@ -217,6 +247,7 @@ export function stage(options: StageOptions = {}): Stage {
     hub,
     roster,
     turn,
+    lists,
     clock,
     faults,
     connect: (user, client) => new FakePeer(user, client, { hub, roster }),

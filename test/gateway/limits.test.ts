@@ -11,6 +11,7 @@ import { EDGES, startGateway, token, SECRET } from '../support/gateway.ts';
 import { api, ask, meter } from '../support/http.ts';
 import type { Message } from '../support/peer.ts';
 import { Peer, refusedUpgrade } from '../support/peer.ts';
+import { TASK_CROSSINGS } from './task-limits.ts';
 
 /** Starts a gateway that somebody else uses, too. */
 type Start = (options: GatewayOptions) => Promise<Running>;
@@ -334,6 +335,8 @@ const CROSSINGS: { readonly [Name in LimitName]: Crossing } = {
     const { status } = await api(http, 'publish', { channel: 'more', data: 1 });
     return [refused, `API: ${status}`];
   },
+
+  ...TASK_CROSSINGS,
 
   async apiBodyBytes(start) {
     const { http } = await start({

@@ -1,0 +1,454 @@
+/** Tasks of several gateways on one Redis, and what becomes of them when it or one of them is away. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { silentLog, ThrottledLog } from '../../src/kernel/log.ts';
+import { clientOf } from '../../src/redis/client.ts';
+import { namesOf } from '../../src/redis/names.ts';
+import type { Redis } from '../../src/redis/redis.ts';
+import { targetOf } from '../../src/redis/target.ts';
+import { taskIdOf } from '../../src/tasks/id.ts';
+import { Proxy } from '../support/proxy.ts';
+import { RedisServer } from '../support/redis.ts';
+import type { RedisOpened } from './redis-rig.ts';
+import { openRedis, SOONER } from './redis-rig.ts';
+import type { Rig, TasksSettings } from './tasks-suite.ts';
+import { Gate, rigOf } from './tasks-suite.ts';
+
+interface Gateway extends Rig {
+  readonly tasks: RedisOpened['tasks'];
+  readonly redis: RedisOpened['redis'];
+  readonly log: RedisOpened['log'];
+}
+
+let shared: RedisServer;
+let prefixes = 0;
+beforeAll(async () => {
+  shared = await RedisServer.shared();
+});
+afterAll(() => shared.dispose());
+
+/** A place of its own in the Redis of all tests. */
+function place(): { url: string; prefix: string } {
+  prefixes += 1;
+  return { url: shared.url, prefix: `p${prefixes}` };
+}
+
+async function gateway(
+  at: { url: string; prefix: string },
+  set: Partial<TasksSettings> = {},
+  sooner: Parameters<typeof openRedis>[3] = SOONER,
+): Promise<Gateway> {
+  let opened: RedisOpened | null = null;
+  const rig = await rigOf(async (...given) => (opened = await openRedis(at, ...given, sooner)), {
+    drainMs: 100,
+    ...set,
+  });
+  return { ...rig, ...opened! };
+}
+
+/** Nothing may be written but to the log. */
+function watchConsole(): void {
+  const said = (['log', 'warn', 'error', 'info'] as const).map((level) =>
+    vi.spyOn(console, level).mockImplementation(() => {}),
+  );
+  onTestFinished(() => {
+    const calls = said.flatMap((spy) => spy.mock.calls);
+    for (const spy of said) spy.mockRestore();
+    expect(calls).toEqual([]);
+  });
+}
+
+async function commandsOf(server: RedisServer): Promise<number> {
+  const stats = await server.command('INFO', 'stats');
+  return Number(/total_commands_processed:(\d+)/.exec(stats)?.[1]);
+}
+
+describe('with no task', () => {
+  test('nothing is opened and nothing is asked, until one is handed in somewhere', async () => {
+    const server = await RedisServer.start();
+    const at = { url: server.url, prefix: 'idle' };
+    const [hands, works] = [await gateway(at), await gateway(at)];
+    hands.add(() => 1, { concurrency: 0 });
+    works.add(() => 2);
+    hands.tasks.start();
+    works.tasks.start();
+    await sleep(200);
+    const clients = async (): Promise<number> =>
+      (await server.command('CLIENT', 'LIST')).split('name=sluice-tasks').length - 1;
+    const before = await commandsOf(server);
+    await sleep(1500);
+    // The one that asks.
+    expect((await commandsOf(server)) - before).toBe(1);
+    expect(await clients()).toBe(0);
+    const id = await hands.enqueue();
+    expect((await works.over(id)).result?.value()).toBe(2);
+    expect(await clients()).toBe(2);
+  });
+});
+
+test('a gateway whose commands come through later than its bus finds what waits', async () => {
+  const at = place();
+  const hands = await gateway(at);
+  hands.add(() => 1, { concurrency: 0 });
+  const id = await hands.enqueue();
+  const reactions: (() => void)[] = [];
+  let isUp = false;
+  const replace = (redis: Redis): Redis => ({
+    ...redis,
+    link: {
+      ...redis.link,
+      get isUp() {
+        return isUp;
+      },
+      life: '',
+      onUp: (react) => void reactions.push(react),
+      call: (...said) => redis.link.call(...said),
+      run: (...said) => redis.link.run(...said),
+      close: () => redis.link.close(),
+    },
+  });
+  const works = await gateway(at, {}, { ...SOONER, replace });
+  works.add(() => 2);
+  works.tasks.start();
+  await sleep(100);
+  expect((await hands.find(id)).state).toBe('waiting');
+  isUp = true;
+  for (const react of reactions) react();
+  expect((await hands.over(id)).result?.value()).toBe(2);
+});
+
+describe('gateways', () => {
+  test('share the work, and each task is run once', async () => {
+    const at = place();
+    const gateways = [await gateway(at), await gateway(at)];
+    const calls = new Map<string, number>();
+    const shares = gateways.map(({ add, tasks }) => {
+      const share = { count: 0 };
+      add((_input, { id }) => {
+        calls.set(id, (calls.get(id) ?? 0) + 1);
+        share.count += 1;
+      });
+      tasks.start();
+      return share;
+    });
+    const ids = await Promise.all(
+      Array.from({ length: 300 }, (_, n) => gateways[n % 2]!.enqueue()),
+    );
+    for (const id of ids) await gateways[0]!.over(id);
+    expect(calls.size).toBe(300);
+    expect([...calls.values()].every((count) => count === 1)).toBe(true);
+    for (const { count } of shares) expect(count).toBeGreaterThan(10);
+    await vi.waitFor(() => {
+      expect(gateways.flatMap(({ ended }) => ended)).toHaveLength(300);
+    });
+  });
+
+  test('are only asked for what they know, but may hand in what another knows', async () => {
+    const at = place();
+    const [server, worker] = [await gateway(at), await gateway(at)];
+    server.add(() => 'mine', { name: 'mine' });
+    worker.add(() => 'resized', { name: 'resize' });
+    server.tasks.start();
+    worker.tasks.start();
+    await vi.waitFor(async () => expect(await server.tasks.knows('resize')).toBe(true));
+    expect(await server.tasks.knows('nobodys')).toBe(false);
+    const id = await server.enqueue({ name: 'resize' });
+    expect((await server.over(id)).result?.value()).toBe('resized');
+    expect(worker.ended).toHaveLength(1);
+  });
+
+  test('cancel what runs on another', async () => {
+    const at = place();
+    const [a, b] = [await gateway(at), await gateway(at)];
+    const gate = new Gate();
+    a.add(gate.run, { concurrency: 0 });
+    b.add(gate.run);
+    a.tasks.start();
+    b.tasks.start();
+    const id = await a.enqueue();
+    await a.until(() => expect(gate.running).toBe(1));
+    await a.tasks.cancel(id);
+    expect(await a.over(id)).toMatchObject({ state: 'cancelled', attempts: 1 });
+    expect(gate.contexts[0]?.signal.aborted).toBe(true);
+    gate.letGo();
+    await vi.waitFor(() => expect(b.ended).toHaveLength(1));
+  });
+
+  test('see that a task is not wanted, though they did not hear the call', async () => {
+    const at = place();
+    const { add, tasks, enqueue, until, over } = await gateway(at);
+    const gate = new Gate();
+    add(gate.run);
+    tasks.start();
+    const id = await enqueue();
+    await until(() => expect(gate.running).toBe(1));
+    await shared.command('SET', `${at.prefix}:unwanted-task:${id}`, '1');
+    expect((await over(id)).state).toBe('cancelled');
+    gate.letGo();
+  });
+
+  test('that close give what they have to others, at once and as the same attempt', async () => {
+    const at = place();
+    // No other would look for it for long.
+    const [a, b] = [await gateway(at, {}, {}), await gateway(at, {}, {})];
+    const [first, second] = [new Gate(), new Gate()];
+    a.add((input, context) => {
+      context.progress({ at: 7 });
+      return first.run(input, context);
+    });
+    b.add(second.run);
+    a.tasks.start();
+    const id = await a.enqueue();
+    await a.until(() => expect(first.running).toBe(1));
+    b.tasks.start();
+    await a.tasks.close();
+    await b.until(() => expect(second.running).toBe(1));
+    expect(second.contexts[0]).toMatchObject({ attempt: 1, lastProgress: { at: 7 } });
+    second.letGo();
+    first.letGo();
+    expect(await b.over(id)).toMatchObject({ state: 'completed', attempts: 1 });
+  });
+
+  test('that are cut off lose what they have, and hear of it when they are back', async () => {
+    const { prefix } = place();
+    const proxy = await Proxy.start(shared.port);
+    const cut = await gateway({ url: `redis://127.0.0.1:${proxy.port}`, prefix });
+    const other = await gateway({ url: shared.url, prefix });
+    const [first, second] = [new Gate(), new Gate()];
+    cut.add(first.run);
+    other.add(second.run);
+    cut.tasks.start();
+    const id = await cut.enqueue();
+    await cut.until(() => expect(first.running).toBe(1));
+    other.tasks.start();
+    proxy.hold();
+    await other.until(() => expect(second.running).toBe(1));
+    expect(second.contexts[0]).toMatchObject({ attempt: 1 });
+    proxy.release();
+    proxy.cut();
+    await cut.until(() => expect(first.contexts[0]?.signal.aborted).toBe(true));
+    expect(String(first.contexts[0]?.signal.reason)).toContain('run by another gateway');
+    first.letGo();
+    await vi.waitFor(() => expect(cut.count('lost')).toBe(1));
+    expect((await other.find(id)).state).toBe('active');
+    second.letGo();
+    expect(await other.over(id)).toMatchObject({ state: 'completed', attempts: 1 });
+    expect(other.count('swept')).toBe(1);
+    expect(cut.ended).toEqual([]);
+  });
+
+  test('are not lost one after the other to the same task', async () => {
+    const at = place();
+    const { add, tasks, enqueue, over } = await gateway(at, { limits: { taskLosses: 2 } });
+    let calls = 0;
+    add(() => (calls += 1));
+    const [lost, tooOften] = [await enqueue(), await enqueue()];
+    await shared.command('HSET', `${at.prefix}:tasks:work:${lost}`, 'stc', '2');
+    await shared.command('HSET', `${at.prefix}:tasks:work:${tooOften}`, 'stc', '3');
+    tasks.start();
+    expect((await over(lost)).state).toBe('completed');
+    const task = await over(tooOften);
+    expect(task).toMatchObject({ state: 'failed', error: { code: 106 } });
+    expect(task.error?.message).toContain('lost 3 times');
+    expect(calls).toBe(1);
+  });
+});
+
+describe('when Redis', () => {
+  const KEEPS = ['--appendonly', 'yes', '--appendfsync', 'always'];
+
+  test('dies and comes back, what was acknowledged is done, and nothing waits meanwhile', async () => {
+    watchConsole();
+    const server = await RedisServer.start({ args: KEEPS });
+    const { add, tasks, enqueue, over, until, log } = await gateway({
+      url: server.url,
+      prefix: 'away',
+    });
+    const gate = new Gate();
+    add(gate.run, { concurrency: 1 });
+    tasks.start();
+    const ids = [await enqueue(), await enqueue(), await enqueue({ delayMs: 500 })];
+    await until(() => expect(gate.running).toBe(1));
+    await server.kill();
+    await vi.waitFor(async () => {
+      const beganAt = performance.now();
+      await expect(enqueue()).rejects.toThrow('try again');
+      expect(performance.now() - beganAt).toBeLessThan(1500);
+    });
+    const beganAt = performance.now();
+    const refused = await Promise.allSettled(Array.from({ length: 500 }, () => enqueue()));
+    expect(performance.now() - beganAt).toBeLessThan(2500);
+    expect(refused.every(({ status }) => status === 'rejected')).toBe(true);
+    await expect(tasks.find(ids[0]!)).rejects.toThrow('try again');
+    await expect(tasks.cancel(ids[0]!)).rejects.toThrow('try again');
+    gate.letGo();
+    await sleep(200);
+    await server.start();
+    await vi.waitFor(async () => expect(await tasks.find(ids[0]!)).not.toBeNull(), {
+      timeout: 10_000,
+    });
+    for (const id of ids.slice(1)) {
+      await until(() => expect(gate.running).toBe(1));
+      gate.letGo();
+      expect((await over(id)).state).toBe('completed');
+    }
+    expect((await over(ids[0]!)).result?.value()).toBe('let go');
+    expect(gate.contexts).toHaveLength(3);
+    // One line each second and connection, however often it tries.
+    expect(log.of('error')).toEqual([]);
+    expect(log.lines.length).toBeLessThan(60);
+  });
+
+  test('is away for longer than a task is held, a handler that is done is not called again', async () => {
+    const server = await RedisServer.start({ args: KEEPS });
+    const at = { url: server.url, prefix: 'long' };
+    const [a, b] = [await gateway(at), await gateway(at)];
+    const gate = new Gate();
+    a.add(gate.run, { concurrency: 1 });
+    b.add(gate.run, { concurrency: 1 });
+    a.tasks.start();
+    const id = await a.enqueue({ timeoutMs: 20_000 });
+    await a.until(() => expect(gate.running).toBe(1));
+    b.tasks.start();
+    await server.kill();
+    gate.letGo();
+    await sleep(SOONER.lockMs + 300);
+    await server.start();
+    const done = await vi.waitFor(async () => {
+      const task = await b.find(id);
+      expect(task.state).toBe('completed');
+      return task;
+    }, 10_000);
+    expect(done.result?.value()).toBe('let go');
+    // It is taken up again, and let go for what it is: over.
+    await vi.waitFor(
+      async () => expect(await server.command('EXISTS', `long:tasks:work:${id}`)).toBe(':0\r\n'),
+      10_000,
+    );
+    expect(gate.contexts).toHaveLength(1);
+  });
+
+  test('stands still, whoever hands in a task is told within a second, and all goes on', async () => {
+    watchConsole();
+    const server = await RedisServer.start();
+    const { add, tasks, enqueue, over } = await gateway({ url: server.url, prefix: 'still' });
+    add(() => 1);
+    tasks.start();
+    await over(await enqueue());
+    server.pause();
+    onTestFinished(() => server.resume());
+    const beganAt = performance.now();
+    await expect(enqueue()).rejects.toThrow('try again');
+    expect(performance.now() - beganAt).toBeLessThan(1500);
+    server.resume();
+    const id = await vi.waitFor(() => enqueue(), 10_000);
+    expect((await over(id)).state).toBe('completed');
+  });
+
+  test('is away, closing does not wait for it', async () => {
+    watchConsole();
+    const server = await RedisServer.start();
+    const { add, tasks, enqueue, until } = await gateway({ url: server.url, prefix: 'close' });
+    const gate = new Gate();
+    add(gate.run);
+    tasks.start();
+    await enqueue();
+    await until(() => expect(gate.running).toBe(1));
+    await server.kill();
+    const beganAt = performance.now();
+    await tasks.close();
+    expect(performance.now() - beganAt).toBeLessThan(4000);
+    gate.letGo();
+  });
+
+  test('may throw keys away, nothing is said about it where nobody looks', async () => {
+    watchConsole();
+    const server = await RedisServer.start({ args: ['--maxmemory-policy', 'allkeys-lru'] });
+    const { add, tasks, enqueue, over } = await gateway({ url: server.url, prefix: 'lru' });
+    add(() => 1);
+    tasks.start();
+    expect((await over(await enqueue())).state).toBe('completed');
+  });
+});
+
+describe('what is left in Redis', () => {
+  test('is nothing of a task that is over and not kept any more', async () => {
+    const at = place();
+    const { add, tasks, enqueue, over, until } = await gateway(at, { keepMs: 500 });
+    add((_input, { progress, attempt }) => {
+      progress(1);
+      if (attempt === 1) throw new Error('once more');
+    });
+    tasks.start();
+    const cancelled = await enqueue({ delayMs: 60_000 });
+    await tasks.cancel(cancelled);
+    for (const id of [await enqueue(), await enqueue({ delayMs: 100 })]) await over(id);
+    const keys = async (): Promise<string[]> =>
+      [...(await shared.command('KEYS', `${at.prefix}:*`)).matchAll(/^\w.*$/gm)]
+        .map(([key]) => key.slice(at.prefix.length + 1))
+        .toSorted();
+    await until(async () =>
+      expect(await keys()).toEqual([
+        'task-names',
+        'tasks:work:events',
+        'tasks:work:id',
+        'tasks:work:marker',
+        'tasks:work:meta',
+      ]),
+    );
+  });
+
+  test('grows no further with the number of tasks', async () => {
+    const at = place();
+    const { add, tasks, enqueue, over } = await gateway(at, { limits: { taskResults: 20 } });
+    add(() => 'x'.repeat(1000));
+    tasks.start();
+    const ids = await Promise.all(Array.from({ length: 600 }, () => enqueue()));
+    for (const id of ids.slice(-1)) await over(id);
+    await vi.waitFor(async () => {
+      const kept = await shared.command('ZCARD', `${at.prefix}:kept-tasks:work`);
+      expect(kept).toBe(':20\r\n');
+    });
+    const events = await shared.command('XLEN', `${at.prefix}:tasks:work:events`);
+    expect(Number(events.slice(1))).toBeLessThan(400);
+  });
+});
+
+test('in a Cluster all keys of a task lie together', async () => {
+  const server = await RedisServer.start({
+    args: ['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1'],
+  });
+  await server.command('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
+  await vi.waitFor(
+    async () => expect(await server.command('CLUSTER', 'INFO')).toContain('cluster_state:ok'),
+    10_000,
+  );
+  const around = { log: new ThrottledLog(silentLog, Date.now), random: Math.random };
+  const target = targetOf(`redis+cluster://127.0.0.1:${server.port}`);
+  // One node has all slots, and refuses what does not lie in one.
+  const made = await gateway(
+    { url: server.url, prefix: 'c' },
+    {},
+    {
+      ...SOONER,
+      replace: (redis) => ({
+        ...redis,
+        names: namesOf('c', { cluster: true, db: 0 }),
+        open: (name: string) => clientOf(target, name, around),
+      }),
+    },
+  );
+  const { add, tasks, enqueue, over } = made;
+  add((_input, { progress, attempt }) => {
+    progress({ attempt });
+    if (attempt === 1) throw new Error('once more');
+    return attempt;
+  });
+  tasks.start();
+  const id = taskIdOf('work', 'key');
+  await enqueue({ id, isKeyed: true });
+  await enqueue({ id, isKeyed: true });
+  expect((await over(id)).result?.value()).toBe(2);
+  const later = await enqueue({ delayMs: 60_000 });
+  expect((await tasks.cancel(later))?.state).toBe('cancelled');
+});
