@@ -9,7 +9,8 @@ import { connectRedis } from '../../src/redis/redis.ts';
 import { RedisTasks } from '../../src/tasks/redis.ts';
 import type { TaskListener } from '../../src/tasks/tasks.ts';
 import { KeptLog } from '../support/log.ts';
-import type { Opened, TasksSettings } from './tasks-suite.ts';
+import type { Opened, Rig, TasksSettings } from './tasks-suite.ts';
+import { rigOf } from './tasks-suite.ts';
 
 export interface RedisOpened extends Opened {
   readonly tasks: RedisTasks;
@@ -64,4 +65,36 @@ export async function openRedis(
   });
   const count = (event: string): number => meters.count('tasks', event);
   return { tasks, redis, log: kept, pass: null, count };
+}
+
+export interface Gateway extends Rig {
+  readonly tasks: RedisTasks;
+  readonly redis: Redis;
+  readonly log: KeptLog;
+}
+
+/** A gateway with tasks, and no more. */
+export async function gateway(
+  at: Place,
+  set: Partial<TasksSettings> = {},
+  sooner: Otherwise = SOONER,
+): Promise<Gateway> {
+  let opened: RedisOpened | null = null;
+  const rig = await rigOf(async (...given) => (opened = await openRedis(at, ...given, sooner)), {
+    drainMs: 100,
+    ...set,
+  });
+  return { ...rig, ...opened! };
+}
+
+/** Nothing may be written but to the log. */
+export function watchConsole(): void {
+  const said = (['log', 'warn', 'error', 'info'] as const).map((level) =>
+    vi.spyOn(console, level).mockImplementation(() => {}),
+  );
+  onTestFinished(() => {
+    const calls = said.flatMap((spy) => spy.mock.calls);
+    for (const spy of said) spy.mockRestore();
+    expect(calls).toEqual([]);
+  });
 }
