@@ -184,14 +184,17 @@ export class TaskOperations {
       throw new Refusal('badRequest', `idempotency_key has more than ${KEY_LENGTH_MAX} characters`);
     }
     if (notify !== '') checkChannel(notify);
-    const attempts = options.attempts ?? definition?.attempts ?? settings.attempts;
-    const timeout = options.timeout ?? definition?.timeoutMs ?? settings.timeoutMs;
+    // What nobody asked for is not refused.
+    const usual = {
+      attempts: Math.min(definition?.attempts ?? settings.attempts, limits.taskAttempts),
+      timeout: Math.min(definition?.timeoutMs ?? settings.timeoutMs, limits.taskTimeoutMs),
+    };
     return {
       name,
       ...identityOf(name, input, key),
       delayMs: this.#delayOf(options),
-      attemptsMax: attemptsOf(attempts, limits),
-      timeoutMs: timeoutOf(timeout, limits),
+      attemptsMax: attemptsOf(options.attempts ?? usual.attempts, limits),
+      timeoutMs: timeoutOf(options.timeout ?? usual.timeout, limits),
       notify,
     };
   }

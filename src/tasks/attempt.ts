@@ -133,9 +133,12 @@ function failureOf(error: unknown): Ending {
     return { type: 'failed', error: { code, message }, final: !temporary };
   }
   const { code, message } = ERRORS.internal;
-  const detail = (error instanceof Error ? error.message : String(error)).slice(
-    0,
-    MESSAGE_LENGTH_MAX,
-  );
+  const detail = wordsOf(error).slice(0, MESSAGE_LENGTH_MAX);
   return { type: 'failed', error: { code, message, detail }, final: false };
+}
+
+/** Handlers throw anything. */
+function wordsOf(error: unknown): string {
+  if (error instanceof Error) return error.message;
+  return typeof error === 'string' ? error : `it threw ${typeof error}`;
 }

@@ -232,7 +232,6 @@ export class MemoryTasks implements Tasks {
     }
     if (ending.type === 'stopped') {
       if (ending.why === 'cancelled') return this.#finish(lane, task, 'cancelled');
-      task.attempts -= 1;
       count('returned');
       this.#makeReady(lane, task);
       return;

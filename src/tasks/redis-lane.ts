@@ -115,6 +115,8 @@ export class RedisLane {
       const { id } = found.order;
       this.#held += 1;
       this.#runs.set(id, run);
+      // It came when this gateway was about to close.
+      if (!this.#isOpen) run.stop('returned');
       void run.told.then(() => this.#runs.delete(id));
       void run.done.then(() => {
         this.#held -= 1;

@@ -1,7 +1,7 @@
 /** The tasks of many gateways: they wait in Redis, and any gateway that knows their name runs them. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { assert } from '../kernel/assert.ts';
 import type { Clock } from '../kernel/clock.ts';
-import { sizeOf } from '../kernel/data.ts';
 import { Refusal } from '../kernel/errors.ts';
 import type { Limits } from '../kernel/limits.ts';
 import type { Count } from '../kernel/meters.ts';
@@ -12,6 +12,7 @@ import type { Redis } from '../redis/redis.ts';
 import { numberOf } from '../redis/reply.ts';
 import { nameOfTask } from './id.ts';
 import { RedisCalls } from './redis-calls.ts';
+import { RedisIntake } from './redis-intake.ts';
 import { RedisLane } from './redis-lane.ts';
 import { RedisOutcomes } from './redis-outcomes.ts';
 import { LOCK_MS, RedisQueue, SWEEP_MS } from './redis-queue.ts';
@@ -38,10 +39,10 @@ export interface RedisTasksOptions {
   readonly sweepMs?: number;
 }
 
-/** Inputs on their way to Redis; over it a task is refused at once. */
-const SENDING_BYTES_MAX = 64 * 1024 * 1024;
 /** How long Redis is waited for when what runs is given back. */
 const GIVE_BACK_MS = 1500;
+/** Whoever cancels a task waits for so long until nothing is left of it. */
+const PATIENCE_MS = 1000;
 
 /**
  * With no task nothing is opened or asked again and again: a gateway opens its connection for tasks
@@ -51,15 +52,15 @@ export class RedisTasks implements Tasks {
   readonly #options: RedisTasksOptions;
   readonly #outcomes: RedisOutcomes;
   readonly #calls: RedisCalls;
+  readonly #intake: RedisIntake;
   readonly #lanes = new Map<string, RedisLane>();
   readonly #kinds = new Map<string, TaskKind>();
   readonly #queues = new Map<string, Promise<RedisQueue>>();
   readonly #abandon = new AbortController();
   #client: RawClient | null = null;
   #opening: Promise<void> | null = null;
-  /** On their way to Redis: tasks by name, and bytes of all. */
-  readonly #sending = new Map<string, number>();
-  #sendingBytes = 0;
+  /** Tasks that were cancelled here, and of which somebody is told. */
+  readonly #telling = new Set<Promise<void>>();
   #isStarted = false;
   #closed: Promise<void> | null = null;
 
@@ -67,6 +68,11 @@ export class RedisTasks implements Tasks {
     const { redis, keepMs, limits } = options;
     this.#options = options;
     this.#outcomes = new RedisOutcomes(redis, { keepMs, resultsMax: limits.taskResults });
+    this.#intake = new RedisIntake({
+      waitingMax: limits.tasksWaiting,
+      queueOf: (name) => this.#queueOf(name),
+      count: options.count,
+    });
     const heard = {
       work: (name: string) => this.#laneOf(name)?.wake(),
       unwanted: (id: string) => void this.#lanes.get(nameOfTask(id))?.cancel(id),
@@ -108,16 +114,16 @@ export class RedisTasks implements Tasks {
   }
 
   async enqueue(order: Order): Promise<void> {
-    if (this.#closed !== null) throw new Refusal('internal', 'the gateway closes');
     const { id, name, isKeyed } = order;
+    assert(nameOfTask(id) === name, 'the id of a task begins with its name');
+    if (this.#closed !== null) throw new Refusal('internal', 'the gateway closes');
     if (isKeyed && (await this.#isRepeated(order))) return;
-    await this.#send(order);
+    await this.#intake.put(order);
+    this.#options.count('enqueued');
     this.#laneOf(name)?.wake();
     this.#calls.work(name);
     // Another of this key may have come in between, and then it is the one that is there.
     if (isKeyed) await this.#isRepeated(order);
-    else this.#options.count('enqueued');
-    assert(nameOfTask(id) === name, 'the id of a task begins with its name');
   }
 
   async find(id: string): Promise<Task | null> {
@@ -169,20 +175,31 @@ export class RedisTasks implements Tasks {
    * who has begun with it is told to stop, and cannot make anything else of it.
    */
   async #cancelWaiting(waiting: Task, order: Order): Promise<Task> {
-    const { clock, count, listener } = this.#options;
-    const task: Task = { ...waiting, state: 'cancelled', finishedAtMs: clock.now() };
-    const kept = await this.#outcomes.keep({ task, digest: order.digest });
-    const isRemoved = await (await this.#queueOf(order.name)).remove(order.id);
-    if (!isRemoved) {
+    const { clock, count } = this.#options;
+    const cancelled: Task = { ...waiting, state: 'cancelled', finishedAtMs: clock.now() };
+    const kept = await this.#outcomes.keep({ task: cancelled, digest: order.digest });
+    const { task } = kept.outcome;
+    if (kept.isNew) count('cancelled');
+    const telling = this.#takeOut(task, order);
+    this.#telling.add(telling);
+    void telling.then(() => this.#telling.delete(telling));
+    await Promise.race([telling, sleep(PATIENCE_MS, undefined, { ref: false })]);
+    return task;
+  }
+
+  /** Should this gateway be lost before it is done, whoever takes the task up goes on with it. */
+  async #takeOut(task: Task, order: Order): Promise<void> {
+    const { listener, fault } = this.#options;
+    try {
+      await this.#kinds.get(order.name)?.ended?.(order.input);
+      await listener.ended(task, this.#abandon.signal);
+      const queue = await this.#queueOf(order.name);
+      if (await queue.remove(order.id)) return;
       const isHere = await this.#lanes.get(order.name)?.cancel(order.id);
       if (isHere !== true) this.#calls.unwanted(order.id);
+    } catch (error) {
+      if (!(error instanceof RedisAway)) fault('task cancelled', error);
     }
-    if (kept.isNew) {
-      count('cancelled');
-      await this.#kinds.get(order.name)?.ended?.(order.input);
-      await listener.ended(kept.outcome.task, this.#abandon.signal);
-    }
-    return kept.outcome.task;
   }
 
   /** @throws {Refusal} `conflict` */
@@ -192,32 +209,6 @@ export class RedisTasks implements Tasks {
       throw new Refusal('conflict', 'idempotency_key was used for another task');
     }
     return digest !== null;
-  }
-
-  async #send(order: Order): Promise<void> {
-    const { name, input } = order;
-    const { limits, count } = this.#options;
-    const bytes = sizeOf(input);
-    const sending = this.#sending.get(name) ?? 0;
-    if (this.#sendingBytes + bytes > SENDING_BYTES_MAX) {
-      throw new Refusal('internal', 'too much waits for Redis');
-    }
-    this.#sending.set(name, sending + 1);
-    this.#sendingBytes += bytes;
-    try {
-      await refusing(async () => {
-        const queue = await this.#queueOf(name);
-        // What other gateways hand in at this very moment may come on top.
-        if ((await queue.waiting()) + sending >= limits.tasksWaiting) {
-          count('refused');
-          throw new Refusal('tooManyRequests', `${limits.tasksWaiting} tasks ${name} wait already`);
-        }
-        await queue.put(order);
-      });
-    } finally {
-      this.#sending.set(name, (this.#sending.get(name) ?? 1) - 1);
-      this.#sendingBytes -= bytes;
-    }
   }
 
   /** Null where this gateway does not run tasks of the name. */
@@ -254,6 +245,7 @@ export class RedisTasks implements Tasks {
   }
 
   async #ready(): Promise<RawClient> {
+    if (!this.#options.redis.link.isUp) throw new RedisAway('not connected to Redis');
     if (this.#closed !== null && this.#client === null) throw new RedisAway('the gateway closes');
     this.#client ??= this.#options.redis.open('sluice-tasks');
     const client = this.#client;
@@ -290,7 +282,7 @@ export class RedisTasks implements Tasks {
     const { clock, drainMs } = this.#options;
     this.#calls.close();
     const lanes = [...this.#lanes.values()];
-    const drained = Promise.all(lanes.map((lane) => lane.drain()));
+    const drained = Promise.all([...lanes.map((lane) => lane.drain()), ...this.#telling]);
     const inTime = async (ms: number): Promise<void> => {
       const late = Promise.withResolvers<void>();
       const alarm = clock.after(ms, () => late.resolve());

@@ -1,12 +1,16 @@
 /** Tasks of several gateways on one Redis, and what becomes of them when it or one of them is away. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { Json } from '../../src/kernel/data.ts';
 import { silentLog, ThrottledLog } from '../../src/kernel/log.ts';
 import { clientOf } from '../../src/redis/client.ts';
 import { namesOf } from '../../src/redis/names.ts';
 import type { Redis } from '../../src/redis/redis.ts';
 import { targetOf } from '../../src/redis/target.ts';
 import { taskIdOf } from '../../src/tasks/id.ts';
+import type { Outcome } from '../../src/tasks/redis-outcomes.ts';
+import { RedisOutcomes } from '../../src/tasks/redis-outcomes.ts';
+import type { Task } from '../../src/tasks/tasks.ts';
 import { RedisServer } from '../support/redis.ts';
 import type { Place } from './redis-rig.ts';
 import { gateway, SOONER, watchConsole } from './redis-rig.ts';
@@ -18,6 +22,24 @@ beforeAll(async () => {
   shared = await RedisServer.shared();
 });
 afterAll(() => shared.dispose());
+
+function endOf(id: string, result: number): Task {
+  return {
+    id,
+    name: 'work',
+    state: 'completed',
+    progress: new Json('{"n": 1.0}'),
+    result: Json.of(result),
+    error: null,
+    attempts: 1,
+    attemptsMax: 3,
+    enqueuedAtMs: 1,
+    dueAtMs: 1,
+    startedAtMs: 2,
+    finishedAtMs: 3,
+    notify: '',
+  };
+}
 
 /** A place of its own in the Redis of all tests. */
 function place(): Place {
@@ -124,9 +146,10 @@ describe('gateways', () => {
     expect(worker.ended).toHaveLength(1);
   });
 
-  test('cancel what runs on another', async () => {
+  test('cancel what runs on another, which hears of it at once', async () => {
     const at = place();
-    const [a, b] = [await gateway(at), await gateway(at)];
+    // It would look by itself after three seconds.
+    const [a, b] = [await gateway(at, {}, {}), await gateway(at, {}, {})];
     const gate = new Gate();
     a.add(gate.run, { concurrency: 0 });
     b.add(gate.run);
@@ -134,7 +157,10 @@ describe('gateways', () => {
     b.tasks.start();
     const id = await a.enqueue();
     await a.until(() => expect(gate.running).toBe(1));
+    const beganAt = performance.now();
     await a.tasks.cancel(id);
+    await a.over(id);
+    expect(performance.now() - beganAt).toBeLessThan(2000);
     expect(await a.over(id)).toMatchObject({ state: 'cancelled', attempts: 1 });
     expect(gate.contexts[0]?.signal.aborted).toBe(true);
     gate.letGo();
@@ -152,6 +178,58 @@ describe('gateways', () => {
     await shared.command('SET', `${at.prefix}:unwanted-task:${id}`, '1');
     expect((await over(id)).state).toBe('cancelled');
     gate.letGo();
+  });
+
+  test('do not begin what is not wanted', async () => {
+    const at = place();
+    const { add, tasks, enqueue, over, ended } = await gateway(at);
+    let calls = 0;
+    add(() => (calls += 1));
+    const id = await enqueue();
+    await shared.command('SET', `${at.prefix}:unwanted-task:${id}`, '1');
+    tasks.start();
+    expect(await over(id)).toMatchObject({ state: 'cancelled' });
+    await vi.waitFor(() => expect(ended).toHaveLength(1));
+    expect(calls).toBe(0);
+    expect(await shared.command('EXISTS', `${at.prefix}:unwanted-task:${id}`)).toBe(':0\r\n');
+  });
+
+  test('that have just begun with what another cancels are told to stop', async () => {
+    const at = place();
+    const keeping = Promise.withResolvers<void>();
+    const late = Promise.withResolvers<void>();
+    // It sees that the task waits, and is slow to say that it is cancelled.
+    const replace = (redis: Redis): Redis => ({
+      ...redis,
+      link: {
+        isUp: true,
+        life: '',
+        onUp: (react) => redis.link.onUp(react),
+        call: (...said) => redis.link.call(...said),
+        async run(...said) {
+          keeping.resolve();
+          await late.promise;
+          return redis.link.run(...said);
+        },
+        close: () => redis.link.close(),
+      },
+    });
+    const cancels = await gateway(at, {}, { replace });
+    const runs = await gateway(at, {}, {});
+    const gate = new Gate();
+    cancels.add(gate.run, { concurrency: 0 });
+    runs.add(gate.run);
+    const id = await cancels.enqueue();
+    const cancelled = cancels.tasks.cancel(id);
+    await keeping.promise;
+    runs.tasks.start();
+    await runs.until(() => expect(gate.running).toBe(1));
+    late.resolve();
+    expect(await cancelled).toMatchObject({ state: 'cancelled' });
+    await runs.until(() => expect(gate.contexts[0]?.signal.aborted).toBe(true));
+    gate.letGo();
+    await vi.waitFor(() => expect(runs.ended).toHaveLength(1));
+    expect(await runs.find(id)).toMatchObject({ state: 'cancelled', result: null });
   });
 
   test('that close give what they have to others, at once and as the same attempt', async () => {
@@ -290,6 +368,21 @@ describe('what is left in Redis', () => {
         'tasks:work:meta',
       ]),
     );
+  });
+
+  test('of how tasks ended is the first that was said, for as long as it is kept', async () => {
+    const at = place();
+    const { redis } = await gateway(at);
+    const outcomes = new RedisOutcomes(redis, { keepMs: 300, resultsMax: 10 });
+    const of = (id: string, result: number): Outcome => ({ task: endOf(id, result), digest: 'd' });
+    expect(await outcomes.keep(of('work.a', 1))).toMatchObject({ isNew: true });
+    const second = await outcomes.keep(of('work.a', 2));
+    expect(second).toEqual({ outcome: of('work.a', 1), isNew: false, forgotten: 0 });
+    expect((await outcomes.read('work.a')).outcome).toEqual(of('work.a', 1));
+    await outcomes.keep(of('work.b', 1));
+    await vi.waitFor(async () => expect((await outcomes.read('work.b')).outcome).toBeNull());
+    await outcomes.keep(of('work.c', 1));
+    expect(await shared.command('ZCARD', `${at.prefix}:kept-tasks:work`)).toBe(':1\r\n');
   });
 
   test('grows no further with the number of tasks', async () => {

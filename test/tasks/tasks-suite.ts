@@ -531,6 +531,15 @@ export function tasksSuite(name: string, open: OpenTasks): void {
       gate.letGo();
     });
 
+    test('of those that wait is kept, however many come at once', async () => {
+      const { add, enqueue } = await rig({ limits: { tasksWaiting: 5 } });
+      add(() => 1);
+      const all = await Promise.allSettled(Array.from({ length: 20 }, () => enqueue()));
+      const taken = all.filter(({ status }) => status === 'fulfilled').length;
+      expect(taken).toBeGreaterThan(0);
+      expect(taken).toBeLessThanOrEqual(5);
+    });
+
     test('of a result is kept', async () => {
       const { tasks, add, enqueue, over } = await rig({ limits: { taskResultBytes: 100 } });
       add((input) => 'x'.repeat(Number(input.value())));

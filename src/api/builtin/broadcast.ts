@@ -24,7 +24,7 @@ const NAME = 'broadcast';
 const HOUR_MS = 3_600_000;
 
 /** Channels published to at once: a few milliseconds of the event loop. */
-const STEP = 500;
+const STEP = 200;
 /** Channels in one part of a list that is made of a request. */
 const PART = 1000;
 /** Names that stay in the input of the task; more of them become a list. */
@@ -80,8 +80,9 @@ async function prepare(
   input: unknown,
   delayMs: number,
 ): Promise<Json> {
-  const fields: object = Object(fieldsOfInput(input));
-  const request = check(NAME, schema, fields);
+  const given = fieldsOfInput(input);
+  const request = check(NAME, schema, given);
+  const fields: object = Object(given);
   dataOf(NAME, request);
   const { channels, list, parts } = request;
   if (list === undefined ? parts !== undefined : parts === undefined || channels !== undefined) {
