@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Api } from './api/api.ts';
 import { createApi } from './api/api.ts';
+import type { Callee } from './api/builtin/call.ts';
 import { applyControl } from './api/control.ts';
 import type { OperationsContext } from './api/operations.ts';
 import { Operations } from './api/operations.ts';
@@ -106,7 +107,14 @@ export function buildOrgans(config: Config, surroundings: Surroundings): Organs 
     newClientId: () => randomUUID(),
   };
   addGauges(meters, { roster, hub });
-  const asked = buildOperations(config, { ...common, services, sharing, node, startedAtMs });
+  const asked = buildOperations(config, {
+    ...common,
+    services,
+    sharing,
+    asking,
+    node,
+    startedAtMs,
+  });
   const api = createApi(asked.operations, { limits: config.limits, version, fault });
   return { ...frame, hub, sharing, asking, roster, verifier, services, ...asked, api };
 }
@@ -146,22 +154,27 @@ interface Asked extends Frame, Pick<OperationsContext, 'node' | 'startedAtMs' | 
   readonly random: () => number;
   readonly services: Services;
   readonly sharing: Sharing;
+  readonly asking: Asking;
 }
 
 /** Tasks publish by the operations, and operations hand in tasks. */
 function buildOperations(config: Config, asked: Asked): Pick<Organs, 'tasking' | 'operations'> {
-  const { services, sharing, node, startedAtMs } = asked;
+  const { services, sharing, asking, node, startedAtMs } = asked;
   const { redis, carry, census } = sharing;
   const tasking = buildTasking({
     ...asked,
     config,
     redis,
-    call: null,
+    callee: calleeOf(config, asking),
     operations: () => operations,
   });
   const context = { ...services, tasks: tasking.operations, carry, census, node, startedAtMs };
   const operations = new Operations(context);
   return { tasking, operations };
+}
+
+function calleeOf({ endpoints }: Config, { call }: Asking): Callee | null {
+  return endpoints.size === 0 ? null : { has: (name) => endpoints.has(name), call };
 }
 
 function sourceOf(broker: Broker, rulesOf: (channel: ChannelName) => Rules | null): Source {

@@ -1,6 +1,6 @@
 /** Work for later: in Redis, for whichever gateway has the time, or in process where a gateway is alone. */
 import { broadcastTask } from './api/builtin/broadcast.ts';
-import type { CallEndpoint } from './api/builtin/call.ts';
+import type { Callee } from './api/builtin/call.ts';
 import { callTask } from './api/builtin/call.ts';
 import { publishTask } from './api/builtin/publish.ts';
 import type { Operations } from './api/operations.ts';
@@ -35,8 +35,8 @@ export interface TaskingContext {
   readonly rulesOf: (channel: ChannelName) => Rules | null;
   /** Null: this gateway is alone. */
   readonly redis: Redis | null;
-  /** Asks an endpoint of the backend; null where none is configured. */
-  readonly call: CallEndpoint | null;
+  /** The endpoints of the backend; null where none is configured. */
+  readonly callee: Callee | null;
   /** Tasks publish through them, once they are there. */
   readonly operations: () => Operations;
 }
@@ -52,7 +52,7 @@ export interface Tasking {
 const CLOSE_MARGIN_MS = 5000;
 
 export function buildTasking(context: TaskingContext): Tasking {
-  const { config, clock, meters, rulesOf, redis, call } = context;
+  const { config, clock, meters, rulesOf, redis, callee } = context;
   const { limits } = config;
   const herald = new TaskHerald({
     ...context,
@@ -85,7 +85,7 @@ export function buildTasking(context: TaskingContext): Tasking {
   operations.define(
     broadcastTask({ operations: publishing, lists, limits, isAlone: redis === null }),
   );
-  operations.define(callTask(publishing, call));
+  operations.define(callTask(publishing, callee));
   const deadlineMs = config.tasks.drainMs + CLOSE_MARGIN_MS;
   return {
     operations,

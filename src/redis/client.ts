@@ -4,6 +4,7 @@
  */
 import { Cluster } from 'ioredis';
 import type { Redis } from 'ioredis';
+import { Deferred } from '../kernel/deferred.ts';
 import type { Surroundings } from './connection.ts';
 import { connectionOf, logErrors, optionsOf, retryMs } from './connection.ts';
 import { RedisAway } from './errors.ts';
@@ -38,12 +39,13 @@ function clusterOf(target: Target, name: string, around: Surroundings): Cluster 
 /** Resolves when it can be asked. @throws {RedisAway} when that takes longer than one waits. */
 export async function untilReady(client: RawClient): Promise<void> {
   if (client.status === 'ready') return;
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const timer = setTimeout(() => reject(new RedisAway('not connected to Redis')), OPENING_MS);
-  const ready = (): void => resolve();
+  const opened = new Deferred();
+  const late = (): void => opened.reject(new RedisAway('not connected to Redis'));
+  const timer = setTimeout(late, OPENING_MS);
+  const ready = (): void => opened.resolve();
   client.once('ready', ready);
   try {
-    await promise;
+    await opened.promise;
   } finally {
     clearTimeout(timer);
     client.off('ready', ready);

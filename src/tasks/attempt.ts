@@ -1,6 +1,7 @@
 /** One attempt at a task: it ends in time, whatever its handler does. */
 import type { Alarm, Clock } from '../kernel/clock.ts';
 import { Json, sizeOf } from '../kernel/data.ts';
+import { Deferred } from '../kernel/deferred.ts';
 import { ERRORS, Refusal } from '../kernel/errors.ts';
 import type { TaskContext, TaskError, TaskKind } from './tasks.ts';
 
@@ -53,7 +54,7 @@ export class Attempt {
   readonly settled: Promise<void>;
   readonly #options: AttemptOptions;
   readonly #abort = new AbortController();
-  readonly #end = Promise.withResolvers<Ending>();
+  readonly #end = new Deferred<Ending>();
   readonly #alarm: Alarm;
   #isOver = false;
 

@@ -1,6 +1,7 @@
 /** The tasks of one gateway alone: they wait in its memory, and end with it. */
 import type { Clock } from '../kernel/clock.ts';
 import { assert } from '../kernel/assert.ts';
+import { Deferred } from '../kernel/deferred.ts';
 import { Refusal } from '../kernel/errors.ts';
 import type { Limits } from '../kernel/limits.ts';
 import type { ThrottledLog } from '../kernel/log.ts';
@@ -141,7 +142,7 @@ export class MemoryTasks implements Tasks {
     const { clock, wheel, drainMs, log } = this.#options;
     this.#isOpen = false;
     const drained = Promise.all(this.#running);
-    const late = Promise.withResolvers<void>();
+    const late = new Deferred();
     const alarm = clock.after(drainMs, () => late.resolve());
     await Promise.race([drained, late.promise]);
     alarm.cancel();

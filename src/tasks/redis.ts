@@ -1,6 +1,7 @@
 /** The tasks of many gateways: they wait in Redis, and any gateway that knows their name runs them. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { assert } from '../kernel/assert.ts';
+import { Deferred } from '../kernel/deferred.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { Refusal } from '../kernel/errors.ts';
 import type { Limits } from '../kernel/limits.ts';
@@ -284,7 +285,7 @@ export class RedisTasks implements Tasks {
     const lanes = [...this.#lanes.values()];
     const drained = Promise.all([...lanes.map((lane) => lane.drain()), ...this.#telling]);
     const inTime = async (ms: number): Promise<void> => {
-      const late = Promise.withResolvers<void>();
+      const late = new Deferred();
       const alarm = clock.after(ms, () => late.resolve());
       await Promise.race([drained, late.promise]);
       alarm.cancel();

@@ -1,5 +1,8 @@
 /** Tasks on real gateways: handed in over HTTP, heard of in channels, and closed with the gateway. */
-import { describe, expect, test, vi } from 'vitest';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { GatewayOptions } from '../../src/gateway.ts';
 import { Refusal } from '../../src/gateway.ts';
 import { SOON } from '../redis/gateways.ts';
@@ -187,6 +190,31 @@ describe.each(PLACES)('tasks $name', ({ open }) => {
     }
     const again = await api(http, 'enqueue', { name: 'broadcast', input });
     expect(again.status).toBe(400);
+  });
+
+  test('call an endpoint that is configured, and publish what it answers', async () => {
+    const asked: string[] = [];
+    const backend = createServer((request, response) => {
+      request.setEncoding('utf8').on('data', (chunk: string) => asked.push(chunk));
+      request.on('end', () => response.end('{"url":"/7.png"}'));
+    });
+    backend.listen(0, '127.0.0.1');
+    await once(backend, 'listening');
+    onTestFinished(() => backend.close().closeAllConnections());
+    const { port } = backend.address() as AddressInfo;
+    const { http, gateway } = await open({
+      endpoints: { render: `http://127.0.0.1:${port}/render` },
+    });
+    const input = { endpoint: 'render', body: { picture: 7 }, channel: 'pictures' };
+    const task = await over(http, await enqueue(http, { name: 'call', input }));
+    expect(task).toMatchObject({ state: 'completed', result: { url: '/7.png' } });
+    expect(asked).toEqual(['{"picture":7}']);
+    expect((await gateway.history('pictures', { limit: -1 })).publications).toHaveLength(1);
+    const { status, answer } = await api(http, 'enqueue', {
+      name: 'call',
+      input: { ...input, endpoint: 'else' },
+    });
+    expect([status, answer['error']]).toMatchObject([400, { code: 108 }]);
   });
 
   test('of endpoints are refused where there are none', async () => {

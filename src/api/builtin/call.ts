@@ -9,15 +9,12 @@ import type { TaskDefinition } from '../tasks.ts';
 import { fieldsOfInput, inputOf } from './input.ts';
 import { keyOf } from './key.ts';
 
-/**
- * Asks an endpoint by its name; resolves with its answer as a JSON value. A `Refusal` that is not
- * temporary ends the task; anything else is tried again.
- */
-export type CallEndpoint = (
-  endpoint: string,
-  body: unknown,
-  signal: AbortSignal,
-) => Promise<unknown>;
+/** The endpoints of the backend. */
+export interface Callee {
+  has(endpoint: string): boolean;
+  /** Resolves with what is answered, a JSON value; what it rejects with is tried again. */
+  call(endpoint: string, body: unknown, signal: AbortSignal): Promise<unknown>;
+}
 
 const NAME = 'call';
 const schema = z.strictObject({
@@ -26,25 +23,29 @@ const schema = z.strictObject({
   channel: optional(channel()),
 });
 
-/** `call` is null where no endpoints are configured. */
+/** `callee` is null where no endpoints are configured. */
 export function callTask(
   operations: Pick<Operations, 'publish' | 'checkChannel'>,
-  call: CallEndpoint | null,
+  callee: Callee | null,
 ): TaskDefinition {
+  const known = (endpoint: string): Callee => {
+    if (callee?.has(endpoint) === true) return callee;
+    throw new Refusal('notAvailable', `no endpoint is called ${JSON.stringify(endpoint)}`);
+  };
   return {
     name: NAME,
     prepare(input) {
-      if (call === null) throw new Refusal('notAvailable', 'no endpoints are configured to call');
+      if (callee === null) throw new Refusal('notAvailable', 'no endpoints are configured to call');
       const fields = fieldsOfInput(input);
       const request = check(NAME, schema, fields);
+      known(request.endpoint);
       if (request.channel !== undefined) operations.checkChannel(request.channel);
       return input instanceof Json ? input : inputOf(Object(fields));
     },
     async run(input, { id, signal }) {
-      // Another gateway took it in, with other endpoints.
-      if (call === null) throw new Refusal('notAvailable', 'no endpoints are configured to call');
       const { endpoint, body, channel: to } = check(NAME, schema, fieldsOfInput(input));
-      const answer = Json.of(await call(endpoint, body ?? null, signal));
+      // Another gateway may have taken it in, with other endpoints.
+      const answer = Json.of(await known(endpoint).call(endpoint, body ?? null, signal));
       if (to !== undefined) await operations.publish(to, answer, { idempotencyKey: keyOf(id) });
       return answer;
     },
