@@ -73,6 +73,8 @@ export class RedisBroker implements Broker {
 
   listen(channel: ChannelName): Maybe<void> {
     const { redis, historyOf } = this.#options;
+    // Whoever listens wants to read next; so nobody waits first for the bus, and then in vain.
+    if (!redis.link.isUp) return refuse(new RedisAway('not connected to Redis'));
     const name = redis.names.bus('c', channel);
     const heard = asked(() => redis.bus.listen(name, (message) => this.#hear(channel, message)));
     this.#checks.add(channel, historyOf(channel) !== null);

@@ -4,8 +4,8 @@ import type { Cluster, CommonRedisOptions, StandaloneConnectionOptions } from 'i
 import type { ThrottledLog } from '../kernel/log.ts';
 import type { Target } from './target.ts';
 
-/** Redis is away when it has not answered for so long; whoever waits is told. */
-const ANSWER_MS = 1000;
+/** Redis is away when it has not answered for so long; whoever waits is told within a second. */
+const ANSWER_MS = 800;
 
 const RETRY_MS_MIN = 50;
 const RETRY_MS_MAX = 1000;

@@ -10,7 +10,7 @@ import type { Target } from './target.ts';
 
 export type Arg = string | number | Buffer;
 
-/** An answer takes at most a second: `RedisAway` is thrown then, and what was asked may be done. */
+/** An answer takes less than a second: `RedisAway` is thrown then, and what was asked may be done. */
 export interface Link {
   readonly isUp: boolean;
   /**
@@ -91,12 +91,17 @@ export class SingleLink implements Link {
     try {
       return replyOf(await this.#redis.callBuffer(command, ...args));
     } catch (error) {
-      // It may never answer; and the answers after this one are as late.
-      if (isTimeout(error)) restart(this.#redis);
+      if (isTimeout(error)) this.#giveUp();
       throw awayOr(error);
     } finally {
       this.#pending -= 1;
     }
+  }
+
+  /** It may never answer, and the answers after this one are as late. Nothing more is asked of it. */
+  #giveUp(): void {
+    this.#isUp = false;
+    restart(this.#redis);
   }
 
   /** What is sent within a turn leaves in one write. */
