@@ -23,6 +23,8 @@ const ROAM_MS = 350;
 export interface SceneOptions {
   /** Clients that stay with no gateway for long. */
   readonly roamers?: number;
+  /** The gateways that they come to, one after the other, dead or alive; unless it is set, all. */
+  readonly roads?: readonly Node[];
 }
 
 interface Cast {
@@ -38,6 +40,8 @@ export class Scene implements Cast {
   readonly roamers: readonly Watcher[];
   readonly loads: readonly Load[];
   #roaming: ReturnType<typeof setInterval> | null = null;
+  /** Those who roam come to a gateway that is there. */
+  #settleDown: () => void = () => {};
 
   private constructor({ nodes, watchers, roamers, loads }: Cast) {
     this.nodes = nodes;
@@ -48,11 +52,11 @@ export class Scene implements Cast {
 
   static async begin(
     nodes: readonly Node[],
-    { roamers: roaming = 0 }: SceneOptions = {},
+    { roamers: roaming = 0, roads = nodes }: SceneOptions = {},
   ): Promise<Scene> {
     const urls = nodes.flatMap(({ url }) => Array.from({ length: WATCHERS_EACH }, () => url));
     const watchers = urls.map((url) => new Watcher(url, CHANNELS));
-    const road = await Proxy.start(portOf(nodes[0]!));
+    const road = await Proxy.start(portOf(roads[0]!));
     const url = `ws://127.0.0.1:${road.port}/connection/websocket`;
     const roamers = Array.from({ length: roaming }, () => new Watcher(url, CHANNELS));
     for (const watcher of [...watchers, ...roamers]) await watcher.ready();
@@ -62,7 +66,7 @@ export class Scene implements Cast {
     );
     const scene = new Scene({ nodes, watchers, roamers, loads });
     await sleep(WARM_UP_MS);
-    scene.#roam(road);
+    scene.#roam(road, roads);
     return scene;
   }
 
@@ -70,11 +74,15 @@ export class Scene implements Cast {
     return [...this.watchers, ...this.roamers];
   }
 
-  #roam(road: Proxy): void {
+  #roam(road: Proxy, roads: readonly Node[]): void {
     let at = 0;
+    this.#settleDown = () => {
+      road.target = portOf(this.nodes[0]!);
+      road.cut();
+    };
     this.#roaming = setInterval(() => {
       at += 1;
-      road.target = portOf(this.nodes[at % this.nodes.length]!);
+      road.target = portOf(roads[at % roads.length]!);
       road.cut();
     }, ROAM_MS);
   }
@@ -82,6 +90,7 @@ export class Scene implements Cast {
   /** Everyone is there again, and what was lost, doubled or turned around was told. */
   async settle(): Promise<void> {
     if (this.#roaming !== null) clearInterval(this.#roaming);
+    this.#settleDown();
     await this.#untilAllIsWell();
     await Promise.all(this.loads.map((load) => load.stop()));
     const ends = this.loads.map(({ last }) => last);
