@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis';
 import { Deferred } from '../kernel/deferred.ts';
 import type { Maybe } from '../kernel/maybe.ts';
 import type { Surroundings } from './connection.ts';
-import { connectionOf, open, restart } from './connection.ts';
+import { close, connectionOf, open, restart } from './connection.ts';
 import { awayOr, RedisAway } from './errors.ts';
 import type { Target } from './target.ts';
 
@@ -113,7 +113,7 @@ export class SingleBus implements Bus {
     this.#isUp = false;
     this.#ears.clear();
     if (this.#sweep !== null) clearTimeout(this.#sweep);
-    this.#redis.disconnect();
+    close(this.#redis);
     return Promise.resolve();
   }
 

@@ -83,10 +83,27 @@ export function logErrors(redis: Redis | Cluster, name: string, log: ThrottledLo
   });
 }
 
+const shut = new WeakSet<Redis>();
+
 /** Opens it for good: when it breaks it is opened again, until it is closed. */
 export function open(redis: Redis): void {
+  // ioredis gives up when Sentinels tell of another master while it is on its way to one.
+  redis.on('end', () => {
+    if (!shut.has(redis)) setTimeout(() => connect(redis), RETRY_MS_MIN).unref();
+  });
+  connect(redis);
+}
+
+function connect(redis: Redis): void {
+  if (shut.has(redis)) return;
   // What it fails with is told by its events, and it tries again by itself.
   redis.connect().catch(() => undefined);
+}
+
+/** Closes it for good. */
+export function close(redis: Redis): void {
+  shut.add(redis);
+  redis.disconnect();
 }
 
 /** Ends the connection of this moment: what is on its way fails, and a new one is made. */

@@ -1,7 +1,7 @@
 /** What Redis is asked: commands over one connection, answered soon or not at all. */
 import type { Redis } from 'ioredis';
 import type { Surroundings } from './connection.ts';
-import { connectionOf, open, restart } from './connection.ts';
+import { close, connectionOf, open, restart } from './connection.ts';
 import { awayOr, isNoScript, isTimeout, RedisAway } from './errors.ts';
 import type { Reply } from './reply.ts';
 import { replyOf } from './reply.ts';
@@ -79,7 +79,7 @@ export class SingleLink implements Link {
 
   close(): Promise<void> {
     this.#isUp = false;
-    this.#redis.disconnect();
+    close(this.#redis);
     return Promise.resolve();
   }
 
