@@ -53,6 +53,10 @@ export class GatewayProcess implements Publisher {
     return started;
   }
 
+  get lately(): string {
+    return this.program.logged.slice(-2000);
+  }
+
   async untilReady(): Promise<void> {
     await vi.waitFor(async () => expect(await isReady(this)).toBe(true), SOON);
   }

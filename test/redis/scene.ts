@@ -10,6 +10,8 @@ import { Proxy } from '../support/proxy.ts';
 export interface Node extends Publisher {
   readonly url: string;
   readonly http: string;
+  /** What it logged last, for a test that fails. */
+  readonly lately?: string;
 }
 
 const CHANNELS = ['red', 'green', 'blue'];
@@ -133,7 +135,7 @@ export class Scene implements Cast {
   /** Who was told that it lost its place begins at the top: it sees what is published from then on. */
   async #untilAllIsWell(): Promise<void> {
     await vi.waitFor(async () => {
-      for (const node of this.nodes) expect(await isReady(node)).toBe(true);
+      for (const node of this.nodes) expect(await isReady(node), node.lately).toBe(true);
     }, SOON);
     const next = this.loads.map((load) => load.next);
     await vi.waitFor(() => this.#expectSeen(next), SOON);

@@ -114,8 +114,13 @@ export class RedisServer {
   }
 
   /** One command, over a connection of its own; the reply as it came. */
-  async command(...parts: readonly string[]): Promise<string> {
-    const socket = connect(this.port, '127.0.0.1');
+  command(...parts: readonly string[]): Promise<string> {
+    return RedisServer.ask(this.port, ...parts);
+  }
+
+  /** The same, of whatever speaks as Redis does. */
+  static async ask(port: number, ...parts: readonly string[]): Promise<string> {
+    const socket = connect(port, '127.0.0.1');
     const encoded = parts.map((part) => `$${Buffer.byteLength(part)}\r\n${part}\r\n`);
     try {
       await once(socket, 'connect');
