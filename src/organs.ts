@@ -88,7 +88,7 @@ export function buildOrgans(config: Config, surroundings: Surroundings): Organs 
     uptimeMs: () => clock.now() - startedAtMs,
   });
   const { broker, presence, quota } = sharing;
-  const hub = buildHub(config, frame, sourceOf(broker, rulesOf));
+  const hub = buildHub(config, common, sourceOf(broker, rulesOf));
   const roster = new Roster();
   const verifier = buildVerifier(config, surroundings, frame);
   const asking = buildAsking({ ...common, config, surroundings, redis: sharing.redis });
@@ -190,9 +190,14 @@ function sourceOf(broker: Broker, rulesOf: (channel: ChannelName) => Rules | nul
   };
 }
 
-function buildHub({ limits }: Config, { turn, meters, fault }: Frame, source: Source): Hub {
+function buildHub(
+  { limits }: Config,
+  { clock, turn, meters, fault }: Frame & { readonly clock: Clock },
+  source: Source,
+): Hub {
   return new Hub({
     source,
+    clock,
     turn,
     flushBytes: limits.flushBytes,
     heldMax: limits.historyPublications,

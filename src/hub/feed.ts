@@ -25,6 +25,8 @@ export interface FeedContext extends AudienceOptions {
   failed(channel: ChannelName, error: unknown): void;
   /** Publications that may wait for a gap to be healed. */
   readonly heldMax: number;
+  /** The feed would keep so many bytes until `cool` is called soon; false where that is too much. */
+  mayKeep(feed: Feed, bytes: number): boolean;
 }
 
 export type FeedEvent = 'double' | 'gap' | 'healed' | 'lost';
@@ -64,16 +66,20 @@ export class Feed {
   #held: { publication: Publication; epoch: string }[] = [];
   /** More came than could be held. */
   #overflowed = false;
-  /** Those whose reads for joining are under way, and the last that was delivered meanwhile. */
+  /** Those whose reads for joining are under way, and the last that was delivered since. */
   #joining = 0;
   #tail: Publication[] = [];
-  readonly #lookups = new Lookups();
+  readonly #lookups: Lookups;
 
   constructor(channel: ChannelName, tracked: boolean, context: FeedContext) {
     this.channel = channel;
     this.tracked = tracked;
     this.#context = context;
     this.#audience = new Audience(channel, context);
+    this.#lookups = new Lookups({
+      reaches: (top) => this.#reaches(top),
+      mayKeep: (bytes) => context.mayKeep(this, bytes),
+    });
   }
 
   get size(): number {
@@ -140,6 +146,12 @@ export class Feed {
     if (top.epoch !== this.#epoch || top.offset !== this.#offset) this.#healAlone();
   }
 
+  /** What is kept for those who come back is forgotten. */
+  cool(): void {
+    this.#lookups.cool();
+    this.#forgetTail();
+  }
+
   #place(publication: Publication, epoch: string): void {
     // Offset 0: published past the history.
     if (!this.tracked || publication.offset === 0) {
@@ -163,7 +175,7 @@ export class Feed {
       publication = { ...accepted, epoch: this.#epoch };
       this.#isReborn = false;
     }
-    if (this.#joining > 0 && isKept) {
+    if (isKept && this.#keepsTail) {
       this.#tail.push(publication);
       // The oldest is of use only to those who have been reading for longest.
       if (this.#tail.length > this.#context.heldMax) this.#tail.shift();
@@ -256,7 +268,7 @@ export class Feed {
   #joinSince(back: Return, subscriber: Subscriber, welcome: Welcome): Maybe<void> {
     const done = (): void => {
       this.#joining -= 1;
-      if (this.#joining === 0) this.#tail = [];
+      this.#forgetTail();
     };
     this.#joining += 1;
     let joined: Maybe<void>;
@@ -310,6 +322,21 @@ export class Feed {
   #missed(back: Return, page: Page): readonly Publication[] | null {
     const missed = back.mode === 'cache' ? latestSince : missedSince;
     return missed(back.since, { ...page, former: this.#former }, this.#tail, this.#here());
+  }
+
+  get #keepsTail(): boolean {
+    return this.#joining > 0 || this.#lookups.areWarm;
+  }
+
+  #forgetTail(): void {
+    if (!this.#keepsTail) this.#tail = [];
+  }
+
+  /** The tail begins where a page with this top ends, or before. */
+  #reaches(top: Position): boolean {
+    if (top.epoch !== this.#epoch) return false;
+    const [first] = this.#tail;
+    return top.offset === this.#offset || (first !== undefined && first.offset <= top.offset + 1);
   }
 
   #attach(subscriber: Subscriber, missed: readonly Publication[] | null, welcome: Welcome): void {

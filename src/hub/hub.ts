@@ -2,6 +2,7 @@
 import type { ChannelName } from '../channel/name.ts';
 import type { ClientInfo, Publication } from '../channel/publication.ts';
 import type { Page, Position, Query } from '../channel/recovery.ts';
+import type { Clock } from '../kernel/clock.ts';
 import type { Maybe } from '../kernel/maybe.ts';
 import { chain } from '../kernel/maybe.ts';
 import type { Turn } from '../kernel/turn.ts';
@@ -18,6 +19,7 @@ export interface Source {
 
 export interface HubOptions {
   readonly source: Source;
+  readonly clock: Clock;
   readonly turn: Turn;
   readonly flushBytes: number;
   readonly heldMax: number;
@@ -26,22 +28,32 @@ export interface HubOptions {
   failed(channel: ChannelName, error: unknown): void;
 }
 
+/** Pages for those who come back are kept for less than it, and together so many bytes at the most. */
+const WARM_MS = 2000;
+const WARM_BYTES_MAX = 64 * 1024 * 1024;
+
 export class Hub {
+  readonly #clock: Clock;
   readonly #source: Source;
   readonly #context: FeedContext;
   readonly #feeds = new Map<ChannelName, Feed>();
   /** Feeds that do not know their place yet, and when they will. */
   readonly #starting = new Map<ChannelName, Promise<void>>();
+  /** Feeds that keep pages. */
+  readonly #warm = new Set<Feed>();
+  #warmBytes = 0;
 
   constructor(options: HubOptions) {
-    const { source } = options;
+    const { source, clock } = options;
     this.#source = source;
+    this.#clock = clock;
     this.#context = {
       ...options,
       read: (channel, query) => source.read(channel, query),
       vacated: (feed) => this.#vacate(feed),
       count: (event) => options.count(event),
       failed: (channel, error) => options.failed(channel, error),
+      mayKeep: (feed, bytes) => this.#mayKeep(feed, bytes),
     };
   }
 
@@ -105,6 +117,20 @@ export class Hub {
     } catch (error) {
       return failed(error);
     }
+  }
+
+  #mayKeep(feed: Feed, bytes: number): boolean {
+    if (this.#warmBytes + bytes > WARM_BYTES_MAX) return false;
+    this.#warmBytes += bytes;
+    if (this.#warm.size === 0) this.#clock.after(WARM_MS, () => this.#cool());
+    this.#warm.add(feed);
+    return true;
+  }
+
+  #cool(): void {
+    for (const feed of this.#warm) feed.cool();
+    this.#warm.clear();
+    this.#warmBytes = 0;
   }
 
   #vacate(feed: Feed): void {

@@ -186,6 +186,7 @@ export function stage(options: StageOptions = {}): Stage {
   });
   const history = { size: 5, ttlMs: 60_000 };
   const hub: Hub = new Hub({
+    clock,
     source: {
       listen: (channel) => broker.listen(channel),
       unlisten: (channel) => broker.unlisten(channel),

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Refusal } from '../../src/kernel/errors.ts';
+import type { Rig } from './rig.ts';
 import { CHANNEL, range, Reader, rig, settled } from './rig.ts';
 
 const E1 = 'e1';
@@ -262,13 +263,81 @@ describe('joining', () => {
     for (const [at, reader] of readers.entries()) {
       expect(reader.seen).toEqual(range(at % 2 === 0 ? 4 : 6, 11));
     }
-    // The next one reads anew.
-    const next = new Reader();
-    const subscribed = subscribe(next, { offset: 3, epoch: E1 });
+  });
+
+  /** One who comes back to where others came from has to wait for a read, or not. */
+  async function readsFor(all: Rig, offset: number, expected: readonly unknown[]): Promise<number> {
+    const { source, subscribe } = all;
+    const reader = new Reader();
+    const subscribed = subscribe(reader, { offset, epoch: E1 });
     await settled();
-    await source.next.answer();
+    const reads = source.pending.length;
+    await source.answerAll();
     await subscribed;
-    expect(next.seen).toEqual(range(4, 11));
+    expect(reader.joined?.missed).not.toBeNull();
+    expect(reader.seen).toEqual(expected);
+    return reads;
+  }
+
+  test('those who come a moment later share it, too, for a while', async () => {
+    const all = rig({ heldMax: 3 });
+    const { source, subscribe, publish, drop, clock } = all;
+    for (const n of range(1, 5)) source.stream.publish(n);
+    await subscribe(new Reader());
+    source.sync = false;
+    expect(await readsFor(all, 3, [4, 5])).toBe(1);
+    expect(await readsFor(all, 3, [4, 5])).toBe(0);
+    for (const n of range(6, 8)) publish(n);
+    expect(await readsFor(all, 3, range(4, 8))).toBe(0);
+    // Of those before it no more is at hand.
+    publish(9);
+    expect(await readsFor(all, 3, range(4, 9))).toBe(1);
+    expect(await readsFor(all, 3, range(4, 9))).toBe(0);
+    // What the bus owes is read by the feed.
+    const owed = drop(10);
+    all.deliver(owed);
+    expect(await readsFor(all, 3, range(4, 10))).toBe(0);
+    clock.advance(2000);
+    expect(await readsFor(all, 3, range(4, 10))).toBe(1);
+  });
+
+  test('pages are kept for a few places, and together for so many bytes', async () => {
+    const all = rig();
+    const { source, subscribe } = all;
+    const heavy = 'x'.repeat(20_000_000);
+    for (const n of range(1, 5)) source.stream.publish(n);
+    await subscribe(new Reader());
+    source.sync = false;
+    for (const offset of range(0, 4)) {
+      expect(await readsFor(all, offset, range(offset + 1, 5))).toBe(1);
+    }
+    for (const offset of range(0, 3)) {
+      expect(await readsFor(all, offset, range(offset + 1, 5))).toBe(0);
+    }
+    expect(await readsFor(all, 4, [5])).toBe(1);
+
+    const others = rig();
+    for (const n of range(1, 4)) others.source.stream.publish(n === 1 ? heavy : heavy + n);
+    await others.subscribe(new Reader());
+    others.source.sync = false;
+    const expected = [heavy, ...range(2, 4).map((n) => heavy + n)];
+    expect(await readsFor(others, 0, expected)).toBe(1);
+    expect(await readsFor(others, 0, expected)).toBe(1);
+    expect(await readsFor(others, 3, expected.slice(3))).toBe(1);
+    expect(await readsFor(others, 3, expected.slice(3))).toBe(0);
+  });
+
+  test('a page of a life before is of no use to anybody', async () => {
+    const all = rig();
+    const { hub, source, subscribe } = all;
+    for (const n of range(1, 5)) source.stream.publish(n);
+    await subscribe(new Reader());
+    source.sync = false;
+    expect(await readsFor(all, 3, [4, 5])).toBe(1);
+    source.stream.goOn('e2');
+    hub.check(CHANNEL, { offset: 5, epoch: 'e2' });
+    await source.answerAll();
+    expect(await readsFor(all, 3, [4, 5])).toBe(1);
   });
 
   test('what came in another life of the stream is not what was missed in this one', async () => {

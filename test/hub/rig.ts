@@ -16,6 +16,7 @@ import type { Maybe } from '../../src/kernel/maybe.ts';
 import { Turn } from '../../src/kernel/turn.ts';
 import { jsonCodec } from '../../src/protocol/json.ts';
 import { msgpackCodec } from '../../src/protocol/msgpack.ts';
+import { ManualClock } from '../support/clock.ts';
 
 export const CHANNEL = channelNameOf('news', 255);
 
@@ -261,6 +262,7 @@ export interface Rig {
   readonly source: FakeSource;
   readonly events: FeedEvent[];
   readonly failures: unknown[];
+  readonly clock: ManualClock;
   /** Ends the turn. */
   readonly turn: () => void;
   /** Publishes, and the bus delivers. */
@@ -283,8 +285,10 @@ export function rig(set: { flushBytes?: number; heldMax?: number; tracked?: bool
   const events: FeedEvent[] = [];
   const failures: unknown[] = [];
   const turn = new Turn(() => {});
+  const clock = new ManualClock();
   const hub = new Hub({
     source,
+    clock,
     turn,
     flushBytes,
     heldMax,
@@ -299,6 +303,7 @@ export function rig(set: { flushBytes?: number; heldMax?: number; tracked?: bool
     source,
     events,
     failures,
+    clock,
     turn: () => turn.flush(),
     publish: (data, more) => {
       const publication = tracked ? stream.publish(data, more) : placed(draft(data, more), 0, '');

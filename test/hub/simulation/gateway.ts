@@ -56,6 +56,8 @@ export class Gateway {
   #fails = false;
   #broken = false;
   #clients = 0;
+  /** The hub's; nothing else is to come of time. */
+  readonly #clock = new ManualClock();
 
   constructor(backend: Backend, name: string) {
     const { plan } = backend;
@@ -65,6 +67,7 @@ export class Gateway {
       this.#turnWaits = true;
     });
     this.hub = new Hub({
+      clock: this.#clock,
       source: plan.sync ? this.#nearSource() : this.#farSource(),
       turn: this.#turn,
       flushBytes: plan.flushBytes,
@@ -113,6 +116,10 @@ export class Gateway {
     const reading = this.#takeReading(pick);
     if (reading === undefined) return;
     reading.reject(this.#outage('the history is away'));
+  }
+
+  letTimePass(ms: number): void {
+    this.#clock.advance(ms);
   }
 
   present(): void {

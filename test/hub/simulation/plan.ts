@@ -32,6 +32,7 @@ export const ACTS = [
   'breakLink',
   'mendLink',
   'check',
+  'wait',
 ] as const;
 export type ActKind = (typeof ACTS)[number];
 

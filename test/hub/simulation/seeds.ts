@@ -47,6 +47,7 @@ const WEIGHTS: Readonly<Record<ActKind, number>> = {
   breakLink: 0.5,
   mendLink: 1,
   check: 0.5,
+  wait: 2,
 };
 
 /** After these something is missing until it is looked for. */

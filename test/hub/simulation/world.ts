@@ -102,6 +102,7 @@ export class World {
     breakLink: ({ gateway }) => gateway.breakLink(),
     mendLink: ({ gateway }) => gateway.mendLink(),
     check: ({ gateway }) => gateway.check(),
+    wait: ({ gateway, b }) => gateway.letTimePass(b),
   };
 
   #gatewayOf(pick: number): Gateway {
