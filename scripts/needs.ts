@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 const NEEDS = new Map([
   ['/usr/bin/redis-server', 'redis-server'],
   ['/usr/bin/chromium', 'chromium'],
+  ['/usr/sbin/haproxy', 'haproxy'],
 ]);
 
 const missing = [...NEEDS].filter(([program]) => !existsSync(program)).map(([, name]) => name);

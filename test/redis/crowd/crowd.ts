@@ -1,4 +1,5 @@
 /** A crowd of clients, and what is known of it as a whole. */
+import type { Company, Counted } from './follower.ts';
 import { Follower } from './follower.ts';
 
 export interface CrowdOptions {
@@ -29,27 +30,19 @@ export interface CrowdState {
   readonly arrivalsMs: readonly number[];
 }
 
-const COUNTED = ['closes', 'errors', 'refusals', 'unsubscribes'] as const;
-type Counted = (typeof COUNTED)[number];
-
 /** One process has so many ports for each of its addresses. */
 const ADDRESSES = ['127.0.0.1', '127.0.0.2', '127.0.0.3'];
 /** Who comes in one go. */
 const STEP = 50;
 const FAULTS_MAX = 10;
 
-export class Crowd {
+export class Crowd implements Company {
   readonly url: string;
-  told = 0;
   readonly #options: CrowdOptions;
   readonly #followers: Follower[] = [];
   readonly #faults: string[] = [];
-  readonly #counts: Record<Counted, Record<string, number>> = {
-    closes: {},
-    errors: {},
-    refusals: {},
-    unsubscribes: {},
-  };
+  #counts = noCounts();
+  #told = 0;
   /** What was published where, as the first saw it. */
   readonly #book = new Map<string, string>();
   #there = 0;
@@ -88,7 +81,7 @@ export class Crowd {
     }
     return {
       there: this.#there,
-      told: this.told,
+      told: this.#told,
       faults: this.#faults,
       ...this.#counts,
       least,
@@ -99,23 +92,23 @@ export class Crowd {
 
   /** What was counted so far is of no interest. */
   forget(): void {
-    for (const kind of COUNTED) this.#counts[kind] = {};
+    this.#counts = noCounts();
     this.#cutsMs = [];
     this.#arrivalsMs = [];
-    this.told = 0;
+    this.#told = 0;
   }
 
   blame(fault: string): void {
     if (this.#faults.length < FAULTS_MAX) this.#faults.push(fault);
   }
 
-  count(kind: Counted, code: number): void {
-    this.#counts[kind][code] = (this.#counts[kind][code] ?? 0) + 1;
+  count(what: Counted, code: number): void {
+    this.#counts[what][code] = (this.#counts[what][code] ?? 0) + 1;
+    if (what === 'closes') this.#cutsMs.push(Date.now());
   }
 
-  closed(code: number): void {
-    this.count('closes', code);
-    this.#cutsMs.push(Date.now());
+  told(): void {
+    this.#told += 1;
   }
 
   arrived(): void {
@@ -133,4 +126,8 @@ export class Crowd {
     if (before === undefined) this.#book.set(place, said);
     else if (before !== said) this.blame(`${place}: ${said} and ${before}`);
   }
+}
+
+function noCounts(): Record<Counted, Record<string, number>> {
+  return { closes: {}, errors: {}, refusals: {}, unsubscribes: {} };
 }

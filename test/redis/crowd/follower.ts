@@ -1,6 +1,22 @@
 /** One client of a crowd: as light as can be, but it comes back and recovers as the SDKs do, and checks all it reads. */
 import { WebSocket } from 'ws';
-import type { Crowd } from './crowd.ts';
+
+/** What is counted by code. */
+export type Counted = 'closes' | 'errors' | 'refusals' | 'unsubscribes';
+
+/** What it tells of itself. */
+export interface Company {
+  readonly url: string;
+  count(what: Counted, code: number): void;
+  blame(fault: string): void;
+  /** It was told that something may be missing. */
+  told(): void;
+  /** It is in all of its channels; it is not any more. */
+  arrived(): void;
+  left(): void;
+  /** Something was said at a place in a stream. */
+  compare(place: string, said: string): void;
+}
 
 interface Publication {
   readonly offset?: number;
@@ -40,7 +56,7 @@ const DELAY_MS = { min: 100, max: 5000 };
 const CONNECT_ID = 1;
 
 export class Follower {
-  readonly #crowd: Crowd;
+  readonly #crowd: Company;
   readonly #localAddress: string;
   readonly #places: readonly Place[];
   /** Subscribes that are not answered yet. */
@@ -50,7 +66,7 @@ export class Follower {
   #attempts = 0;
   #isThere = false;
 
-  constructor(crowd: Crowd, channels: readonly string[], localAddress: string) {
+  constructor(crowd: Company, channels: readonly string[], localAddress: string) {
     this.#crowd = crowd;
     this.#localAddress = localAddress;
     this.#places = channels.map((channel) => {
@@ -145,7 +161,7 @@ export class Follower {
 
   #join(place: Place, result: SubscribeResult): void {
     const { recovered = false, offset = 0, epoch = '', publications = [] } = result;
-    if (place.known && !recovered) this.#crowd.told += 1;
+    if (place.known && !recovered) this.#crowd.told();
     if (recovered && offset !== place.offset) {
       this.#crowd.blame(`recovered from ${offset}, not ${place.offset}`);
     }
@@ -178,7 +194,7 @@ export class Follower {
 
   /** Null: it never got through. */
   #closed(code: number | null): void {
-    if (code !== null) this.#crowd.closed(code);
+    if (code !== null) this.#crowd.count('closes', code);
     this.#asked.clear();
     for (const place of this.#places) place.isIn = false;
     this.#tell();
