@@ -748,3 +748,18 @@ describe('another life of the stream', () => {
     expect(level.pushes.map(({ pub }) => pub?.epoch)).toEqual(['e2']);
   });
 });
+
+test('what waits for the end of the turn is sent from the place it belongs to, also before a loss', async () => {
+  const { hub, source, subscribe, publish, turn } = rig();
+  const reader = new Reader();
+  await subscribe(reader);
+  const feed = await hub.open(CHANNEL, true);
+  const places: unknown[] = [];
+  reader.onDeliver = () => places.push(feed.position);
+  publish(1);
+  source.stream.reset('e2');
+  publish(2);
+  turn();
+  expect(reader.seen).toEqual([1, 'lost']);
+  expect(places).toEqual([{ offset: 1, epoch: E1 }]);
+});

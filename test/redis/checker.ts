@@ -1,6 +1,6 @@
 /** Reads every stream of every client, and says what is wrong with it. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Centrifuge } from 'centrifuge';
+import type { Centrifuge, Options } from 'centrifuge';
 import { expect } from 'vitest';
 import type { Running } from '../support/gateway.ts';
 import { officialClient } from '../support/gateway.ts';
@@ -29,13 +29,17 @@ export class Watcher {
   readonly client: Centrifuge;
   readonly #seen = new Map<string, Seen[]>();
 
-  constructor(url: string, channels: readonly string[]) {
-    this.client = officialClient(url, { minReconnectDelay: 20, maxReconnectDelay: 200 });
+  constructor(url: string, channels: readonly string[], options: Partial<Options> = {}) {
+    const delays = { minReconnectDelay: 20, maxReconnectDelay: 200 };
+    this.client = officialClient(url, { ...delays, ...options });
     for (const channel of channels) {
       const seen: Seen[] = [];
       this.#seen.set(channel, seen);
-      const options = { minResubscribeDelay: 20, maxResubscribeDelay: 200, recoverable: true };
-      const subscription = this.client.newSubscription(channel, options);
+      const subscription = this.client.newSubscription(channel, {
+        minResubscribeDelay: 20,
+        maxResubscribeDelay: 200,
+        recoverable: true,
+      });
       subscription.on('subscribed', ({ wasRecovering, recovered, streamPosition }) => {
         if (recovered) return;
         seen.push({ after: streamPosition?.offset ?? 0, told: wasRecovering });

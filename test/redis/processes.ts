@@ -11,8 +11,8 @@ const RULES = { history: { size: 1_000_000, ttl: '1h' } };
 export interface ProcessOptions {
   readonly port?: number;
   readonly flags?: readonly string[];
-  /** Of the namespace that all channels are in. */
-  readonly rules?: object;
+  /** Unless they are set there is one, in which all that is published in a test is kept. */
+  readonly namespaces?: object;
 }
 
 export class GatewayProcess implements Publisher {
@@ -34,8 +34,7 @@ export class GatewayProcess implements Publisher {
 
   /** One that listens, and may not be ready. */
   static async listening(redisUrl: string, options: ProcessOptions = {}): Promise<GatewayProcess> {
-    const { port = 0, flags = [], rules = {} } = options;
-    const namespaces = { default: { ...RULES, ...rules } };
+    const { port = 0, flags = [], namespaces = { default: RULES } } = options;
     const program = await Program.listening([
       '--dev',
       `--port=${port}`,
