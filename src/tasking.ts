@@ -110,6 +110,10 @@ function settingsOf({ config, meters }: TaskingContext): {
 }
 
 const ACTIVE = ['tasks_active', 'Tasks that run here.'] as const;
+const HELD = [
+  'tasks_held',
+  'Places taken here, also by handlers that go on when their time is over.',
+] as const;
 const WAITING = ['tasks_waiting', 'Tasks that wait, also for their time.'] as const;
 
 function inProcess(context: TaskingContext, listener: TaskListener): [Tasks, ChannelLists] {
@@ -117,6 +121,7 @@ function inProcess(context: TaskingContext, listener: TaskListener): [Tasks, Cha
   const { limits } = config;
   const tasks = new MemoryTasks({ ...context, ...settingsOf(context), limits, listener });
   meters.gauge(...ACTIVE, () => tasks.size.active);
+  meters.gauge(...HELD, () => tasks.size.held);
   meters.gauge(...WAITING, () => tasks.size.waiting);
   meters.gauge('task_store_bytes', 'Inputs and results of tasks.', () => tasks.size.bytes);
   return [tasks, new MemoryLists({ ...context, limits })];
@@ -131,6 +136,7 @@ function inRedis(
   const { limits } = config;
   const tasks = new RedisTasks({ ...context, ...settingsOf(context), redis, limits, listener });
   meters.gauge(...ACTIVE, () => tasks.size.active);
+  meters.gauge(...HELD, () => tasks.size.held);
   meters.gauge(...WAITING, () => tasks.size.waiting);
   return [tasks, new RedisLists(redis, limits)];
 }

@@ -64,10 +64,13 @@ export class MemoryTasks implements Tasks {
   }
 
   /** What is held. */
-  get size(): Readonly<Record<'tasks' | 'bytes' | 'active' | 'waiting', number>> {
-    let waiting = 0;
-    for (const { ready, delayed } of this.#lanes.values()) waiting += ready.size + delayed;
-    return { tasks: this.#tasks.size, bytes: this.#bytes, active: this.#active.size, waiting };
+  get size(): Readonly<Record<'tasks' | 'bytes' | 'active' | 'held' | 'waiting', number>> {
+    const size = { waiting: 0, held: 0 };
+    for (const { ready, delayed, held } of this.#lanes.values()) {
+      size.waiting += ready.size + delayed;
+      size.held += held;
+    }
+    return { ...size, tasks: this.#tasks.size, bytes: this.#bytes, active: this.#active.size };
   }
 
   add(kind: TaskKind): void {

@@ -13,10 +13,7 @@ import type { Broker } from '../../src/broker/broker.ts';
 import type { MemoryBroker } from '../../src/broker/memory.ts';
 import { Json } from '../../src/kernel/data.ts';
 import { Refusal } from '../../src/kernel/errors.ts';
-import type { Limits } from '../../src/kernel/limits.ts';
 import { limits } from '../../src/kernel/limits.ts';
-import { Wheel } from '../../src/kernel/wheel.ts';
-import { MemoryLists } from '../../src/tasks/memory-lists.ts';
 import type { Task } from '../../src/tasks/tasks.ts';
 import { isOver } from '../../src/tasks/tasks.ts';
 import type { Stage, StageOptions } from './stage.ts';
@@ -556,21 +553,4 @@ describe('the task call', () => {
       'call.endpoint is missing',
     );
   });
-});
-
-test('the limits of lists are kept', async () => {
-  const bounds: Limits = limits({
-    broadcastChannels: 5,
-    broadcastListBytes: 30,
-    broadcastLists: 2,
-  });
-  const { clock } = stage();
-  const lists = new MemoryLists({ clock, wheel: new Wheel(clock), limits: bounds });
-  lists.put('a', 0, ['x', 'y', 'z']);
-  await expect(async () => lists.put('a', 1, ['1', '2', '3'])).rejects.toThrow('more than 5');
-  await expect(async () => lists.put('a', 1, ['n'.repeat(28)])).rejects.toThrow('30 bytes');
-  expect(lists.put('a', 1, ['n'.repeat(27)])).toBe(4);
-  lists.put('b', 0, ['x']);
-  await expect(async () => lists.put('c', 0, ['x'])).rejects.toThrow('2 lists');
-  expect(lists.size).toBe(2);
 });

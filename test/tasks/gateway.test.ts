@@ -257,4 +257,7 @@ test('a gateway is ready, whatever its tasks do', async () => {
   for (const _ of [1, 2, 3]) await enqueue(http, { name: 'hangs', timeout: '200ms' });
   await vi.waitFor(async () => expect((await meter(http, 'tasks_active')).get('')).toBe(1), SOON);
   expect((await ask(`${http}/ready`)).status).toBe(200);
+  // Its time is over, but it goes on: that can be seen.
+  await vi.waitFor(async () => expect((await meter(http, 'tasks_active')).get('')).toBe(0), SOON);
+  expect((await meter(http, 'tasks_held')).get('')).toBe(1);
 });

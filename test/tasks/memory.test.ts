@@ -93,7 +93,7 @@ describe('tasks in process', () => {
     expect(tasks.size.bytes).toBeGreaterThan(5000);
     expect(tasks.size.bytes).toBeLessThan(8000);
     clock.advance(11_000);
-    expect(tasks.size).toEqual({ tasks: 0, bytes: 0, active: 0, waiting: 0 });
+    expect(tasks.size).toEqual({ tasks: 0, bytes: 0, active: 0, held: 0, waiting: 0 });
   });
 
   test('forget results when there is no room, and then take in no more', async () => {

@@ -66,7 +66,10 @@ export function broadcastTask(context: BroadcastContext): TaskDefinition {
     timeoutMs: HOUR_MS,
     prepare: (input, { delayMs }) => prepare(context, input, delayMs),
     run: (input, task) => new Broadcast(context, input, task).run(),
-    ended: (input) => context.lists.remove(listOf(input)),
+    ended(input) {
+      const list = listOf(input);
+      return list === '' ? undefined : context.lists.remove(list);
+    },
     dropped(input) {
       const list = listOf(input);
       // Whoever made it may try again.
