@@ -263,7 +263,9 @@ export function archiveSuite(name: string, sql: () => Sql): void {
       const channel = newChannel();
       keep(rig, channel, { to: 1200 });
       await rig.archive.settled(5000);
-      const gauges = new Map([...rig.meters.gauges()].map((gauge) => [gauge.name, gauge.read()]));
+      const gauges = new Map(
+        [...rig.meters.gauges()].map((gauge) => [gauge.name, [...gauge.read()][0]?.[1]]),
+      );
       expect(gauges.get('archive_buffer_publications')).toBe(0);
       expect(gauges.get('archive_buffer_bytes')).toBe(0);
       expect(gauges.get('archive_up')).toBe(1);
