@@ -1,4 +1,4 @@
-/** Builds what the package carries: JavaScript with types, the scripts of Redis, the demo page. */
+/** Builds what the package carries: JavaScript with types, the scripts of Redis and Postgres, the demo page. */
 import { spawnSync } from 'node:child_process';
 import { cpSync, globSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -12,7 +12,7 @@ function run(args: readonly string[]): void {
 
 rmSync(`${ROOT}/dist`, { recursive: true, force: true });
 run(['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']);
-for (const script of globSync('src/**/*.lua', { cwd: ROOT })) {
+for (const script of globSync('src/**/*.{lua,sql}', { cwd: ROOT })) {
   cpSync(`${ROOT}/${script}`, `${ROOT}/${script.replace(/^src/, 'dist')}`);
 }
 run(['scripts/build-demo.ts']);

@@ -102,6 +102,7 @@ export class Gateway {
   readonly presenceStats: Operations['presenceStats'];
   readonly history: Operations['history'];
   readonly removeHistory: Operations['removeHistory'];
+  readonly archive: Operations['archive'];
   readonly channels: Operations['channels'];
   readonly info: Operations['info'];
   readonly rpc: Operations['rpc'];
@@ -148,6 +149,7 @@ export class Gateway {
     this.presenceStats = operations.presenceStats.bind(operations);
     this.history = operations.history.bind(operations);
     this.removeHistory = operations.removeHistory.bind(operations);
+    this.archive = operations.archive.bind(operations);
     this.channels = operations.channels.bind(operations);
     this.info = operations.info.bind(operations);
     this.rpc = operations.rpc.bind(operations);
@@ -155,7 +157,7 @@ export class Gateway {
     this.ask = endpoints.ask.bind(endpoints);
     this.askAll = endpoints.askAll.bind(endpoints);
     this.cache = cache;
-    const { wheel, sharing, asking, verifier, meters } = this.#organs;
+    const { wheel, sharing, archiving, asking, verifier, meters } = this.#organs;
     const { crew } = surroundings;
     crew?.tell(() => readingsOf(meters, crew.worker));
     const { tasks } = operations;
@@ -167,6 +169,7 @@ export class Gateway {
       { name: 'tokens', close: () => verifier.close() },
       ...sharing.parts,
       ...asking.parts,
+      ...archiving.parts,
     ];
   }
 

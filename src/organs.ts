@@ -9,6 +9,8 @@ import type { OperationsContext } from './api/operations.ts';
 import { Operations } from './api/operations.ts';
 import type { Asking } from './asking.ts';
 import { buildAsking } from './asking.ts';
+import type { Archiving } from './archiving.ts';
+import { withArchive } from './archiving.ts';
 import type { TokenVerifier } from './auth/jwt.ts';
 import { createTokenVerifier } from './auth/jwt.ts';
 import type { Broker } from './broker/broker.ts';
@@ -53,6 +55,7 @@ export interface Organs {
   readonly sharing: Sharing;
   readonly asking: Asking;
   readonly tasking: Tasking;
+  readonly archiving: Archiving;
   readonly roster: Roster;
   readonly verifier: TokenVerifier;
   readonly meters: Meters;
@@ -87,7 +90,10 @@ export function buildOrgans(config: Config, surroundings: Surroundings): Organs 
     residents: () => ({ node, hub, roster }),
     uptimeMs: () => clock.now() - startedAtMs,
   });
-  const { broker, presence, quota } = sharing;
+  const { presence, quota } = sharing;
+  const { log } = surroundings;
+  const archiving = withArchive(sharing, { ...common, config, log, throttled: frame.log });
+  const { broker } = archiving;
   const hub = buildHub(config, common, sourceOf(broker, rulesOf));
   const roster = new Roster();
   const verifier = buildVerifier(config, surroundings, frame);
@@ -107,16 +113,10 @@ export function buildOrgans(config: Config, surroundings: Surroundings): Organs 
     newClientId: () => randomUUID(),
   };
   addGauges(meters, { roster, hub });
-  const asked = buildOperations(config, {
-    ...common,
-    services,
-    sharing,
-    asking,
-    node,
-    startedAtMs,
-  });
+  const joined = { sharing, archiving, asking };
+  const asked = buildOperations(config, { ...common, ...joined, services, node, startedAtMs });
   const api = createApi(asked.operations, { limits: config.limits, version, fault });
-  return { ...frame, hub, sharing, asking, roster, verifier, services, ...asked, api };
+  return { ...frame, ...joined, hub, roster, verifier, services, ...asked, api };
 }
 
 /** What holds the organs: time, turns, counts and the log. */
@@ -154,13 +154,15 @@ interface Asked extends Frame, Pick<OperationsContext, 'node' | 'startedAtMs' | 
   readonly random: () => number;
   readonly services: Services;
   readonly sharing: Sharing;
+  readonly archiving: Archiving;
   readonly asking: Asking;
 }
 
 /** Tasks publish by the operations, and operations hand in tasks. */
 function buildOperations(config: Config, asked: Asked): Pick<Organs, 'tasking' | 'operations'> {
-  const { services, sharing, asking, node, startedAtMs } = asked;
+  const { services, sharing, archiving, asking, node, startedAtMs } = asked;
   const { redis, carry, census } = sharing;
+  const { archive } = archiving;
   const tasking = buildTasking({
     ...asked,
     config,
@@ -168,7 +170,8 @@ function buildOperations(config: Config, asked: Asked): Pick<Organs, 'tasking' |
     callee: calleeOf(config, asking),
     operations: () => operations,
   });
-  const context = { ...services, tasks: tasking.operations, carry, census, node, startedAtMs };
+  const { operations: tasks } = tasking;
+  const context = { ...services, tasks, archive, carry, census, node, startedAtMs };
   const operations = new Operations(context);
   return { tasking, operations };
 }

@@ -1,5 +1,6 @@
 /** The methods of the HTTP API, by their names in its paths. */
 import type { Method } from './method.ts';
+import { archive } from './methods/archive.ts';
 import type { CarryOut } from './methods/batch.ts';
 import { batch } from './methods/batch.ts';
 import { broadcastList } from './methods/broadcast-list.ts';
@@ -37,6 +38,7 @@ export function methods(carryOut: CarryOut): Methods {
     ['presence_stats', presenceStats],
     ['history', history],
     ['history_remove', historyRemove],
+    ['archive', archive],
     ['channels', channels],
     ['info', info],
     ['rpc', rpc],

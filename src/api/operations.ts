@@ -1,4 +1,5 @@
 /** What a backend can have the gateway do: in process as it stands here, and over HTTP by `api.ts`. */
+import type { Archive } from '../archive/archive.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { ChannelName } from '../channel/name.ts';
 import { channelNameOf } from '../channel/name.ts';
@@ -15,6 +16,8 @@ import { Refusal } from '../kernel/errors.ts';
 import type { Limits } from '../kernel/limits.ts';
 import type { Presence } from '../presence/presence.ts';
 import { Disconnection, UNSUBSCRIBES } from '../protocol/close.ts';
+import type { ArchivedPage, ArchiveOptions } from './archive.ts';
+import { pageOf } from './archive.ts';
 import type { Channels, NodeInfo, Residents } from './census.ts';
 import { channelsOf, nodeInfo } from './census.ts';
 import type { Control, Target } from './control.ts';
@@ -33,6 +36,8 @@ export interface OperationsContext extends Residents {
   readonly tasks: TaskOperations;
   readonly broker: Broker;
   readonly presence: Presence;
+  /** Null where there is none. */
+  readonly archive?: Archive | null;
   readonly hooks: Pick<Hooks, 'rpc'>;
   readonly limits: Limits;
   readonly clock: Pick<Clock, 'now'>;
@@ -197,6 +202,14 @@ export class Operations {
   /** Offsets go on from where they were. */
   async removeHistory(name: string): Promise<void> {
     await this.#context.broker.removeHistory(this.#kept(name).channel);
+  }
+
+  /** A page of the archive: by time, or with offsets or an epoch by offset. */
+  async archive(name: string, options: ArchiveOptions = {}): Promise<ArchivedPage> {
+    const { channel } = this.#channel(name);
+    const { archive = null, limits } = this.#context;
+    if (archive === null) throw new Refusal('notAvailable', 'no archive; set archive.url');
+    return pageOf(archive, channel, { options, limitMax: limits.archivePublications });
   }
 
   /** The channels with subscribers, at most `CHANNELS_MAX`. */

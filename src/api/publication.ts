@@ -34,8 +34,8 @@ export function draftOf(
   options: PublicationOptions,
 ): { readonly draft: Draft; readonly terms: PublishOptions } {
   checkData(rules, data);
-  const { idempotencyKey = '', version = 0, versionEpoch = '' } = options;
-  const history = options.skipHistory === true ? null : historyOf(rules);
+  const { idempotencyKey = '', version = 0, versionEpoch = '', skipHistory = false } = options;
+  const history = skipHistory ? null : historyOf(rules);
   if (version > 0 && history === null) {
     throw new Refusal('badRequest', 'version needs a history: nothing remembers the last one');
   }
@@ -48,7 +48,7 @@ export function draftOf(
     event: options.event === '' ? null : (options.event ?? null),
     wantsDelta: rules.delta && options.delta !== false,
   };
-  return { draft, terms: { history, idempotencyKey, version, versionEpoch } };
+  return { draft, terms: { history, idempotencyKey, version, versionEpoch, skipHistory } };
 }
 
 function checkData(rules: Rules, data: Data): void {

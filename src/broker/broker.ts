@@ -27,6 +27,8 @@ export interface PublishOptions {
   /** A publication whose version is not above the last of its `versionEpoch` goes nowhere; 0 for none. */
   readonly version: number;
   readonly versionEpoch: string;
+  /** The author wants it kept nowhere, whatever is kept of the channel. */
+  readonly skipHistory?: boolean;
 }
 
 export interface Published {
@@ -34,6 +36,8 @@ export interface Published {
   readonly position: Position;
   /** `repeated`: the key was known. `outdated`: the version was not above the last. */
   readonly outcome: 'published' | 'repeated' | 'outdated';
+  /** When it was published, by the clock of whoever gave it its place. */
+  readonly atMs: number;
 }
 
 export interface HistoryQuery {

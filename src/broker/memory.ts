@@ -2,7 +2,7 @@
 import type { ChannelName } from '../channel/name.ts';
 import type { ClientInfo, Draft } from '../channel/publication.ts';
 import { digestOf, placed } from '../channel/publication.ts';
-import type { Page, Query } from '../channel/recovery.ts';
+import type { Page, Position, Query } from '../channel/recovery.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { Refusal } from '../kernel/errors.ts';
 import type { Count } from '../kernel/meters.ts';
@@ -33,7 +33,7 @@ export interface MemoryBrokerOptions {
 
 const LISTENED_RECHECK_MS = 60_000;
 
-const NOWHERE: Published = { position: { offset: 0, epoch: '' }, outcome: 'published' };
+const NOWHERE: Position = { offset: 0, epoch: '' };
 
 export class MemoryBroker implements Broker {
   readonly #options: MemoryBrokerOptions;
@@ -114,28 +114,29 @@ export class MemoryBroker implements Broker {
 
   #publish(channel: ChannelName, draft: Draft, options: PublishOptions): Published {
     const { history, version, versionEpoch } = options;
+    const atMs = this.#options.clock.now();
     if (history === null) {
       if (this.#listened.has(channel)) {
         this.#options.listener.published(channel, placed(draft, 0, ''), '');
       }
-      return NOWHERE;
+      return { position: NOWHERE, outcome: 'published', atMs };
     }
     const stream = this.#streamOf(channel, history);
     if (version > 0) {
       if (versionEpoch === stream.versionEpoch && version <= stream.version) {
-        return { position: stream.top, outcome: 'outdated' };
+        return { position: stream.top, outcome: 'outdated', atMs };
       }
       stream.version = version;
       stream.versionEpoch = versionEpoch;
     }
     const publication = placed(draft, stream.top.offset + 1, stream.epoch);
     stream.append(publication, history.size);
-    stream.publicationsUntilMs = this.#options.clock.now() + history.ttlMs;
+    stream.publicationsUntilMs = atMs + history.ttlMs;
     stream.untilMs = stream.publicationsUntilMs + STREAM_OUTLIVES_MS;
     if (this.#listened.has(channel)) {
       this.#options.listener.published(channel, publication, stream.epoch);
     }
-    return { position: stream.top, outcome: 'published' };
+    return { position: stream.top, outcome: 'published', atMs };
   }
 
   #streamOf(channel: ChannelName, { ttlMs }: HistoryRules): Stream {

@@ -4,7 +4,7 @@
 --       remembered at least from now   4 top, after or before   5 an offset, or -1 for beyond all
 --       6 how many, or -1 for all
 -- Returns the epoch, the top, the epoch before and where this one continues it, and the
--- publications, each as offset and body.
+-- publications, each as the id of its entry, which is its offset and when it was published, and body.
 
 local epoch, offset = standing(KEYS[1], KEYS[2], ARGV[1], ARGV[2])
 if redis.call('PTTL', KEYS[2]) < tonumber(ARGV[3]) then
@@ -26,7 +26,7 @@ end
 local former = redis.call('HMGET', KEYS[2], 'fe', 'fs')
 local publications = {}
 for _, entry in ipairs(read()) do
-  publications[#publications + 1] = string.match(entry[1], '^%d+')
+  publications[#publications + 1] = entry[1]
   publications[#publications + 1] = entry[2][2]
 end
 return {epoch, digits(offset), former[1] or '', former[2] or '0', publications}

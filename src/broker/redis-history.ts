@@ -82,9 +82,12 @@ function pageOf(reply: readonly Reply[]): Page {
   const former = { epoch: textOf(formerEpoch), offset: numberOf(formerOffset) };
   const list = listOf(entries);
   const publications = [];
+  const times = [];
   for (let at = 0; at < list.length; at += 2) {
+    const [place = '', atMs] = textOf(list[at]).split('-');
     const draft = draftOf(bytesOf(list[at + 1]));
-    publications.push(placed(draft, numberOf(list[at]), top.epoch));
+    publications.push(placed(draft, Number(place), top.epoch));
+    times.push(Number(atMs));
   }
-  return { publications, top, former: former.epoch === '' ? null : former };
+  return { publications, times, top, former: former.epoch === '' ? null : former };
 }

@@ -5,12 +5,15 @@
 --       7 how long the stream is remembered   8 how long an idempotency key is
 --       then for each: the body and 0; or the body, 1, the place of its idempotency key in KEYS
 --       or 0, its digest, its version or 0, what it is a version of
--- Returns the epoch, then for each what became of it, its offset, and its epoch.
+-- Returns the epoch, then for each what became of it, its offset, its epoch, and when it was
+-- published, in ms. That is also in the id of an entry of the stream, behind the offset.
 
 local PUBLISHED, REPEATED, OUTDATED, CONFLICT = 0, 1, 2, 3
 
 local size, ttl = tonumber(ARGV[5]), ARGV[6]
 local stream, meta = KEYS[1], KEYS[2]
+local time = redis.call('TIME')
+local now = digits(tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000))
 local kept = size > 0
 local epoch, offset = '', 0
 if kept then epoch, offset = standing(stream, meta, ARGV[3], ARGV[4]) end
@@ -18,10 +21,11 @@ if kept then epoch, offset = standing(stream, meta, ARGV[3], ARGV[4]) end
 local reply = {epoch}
 local first, bodies = offset + 1, {}
 
-local function answer(outcome, at, of)
+local function answer(outcome, at, of, ms)
   reply[#reply + 1] = outcome
   reply[#reply + 1] = digits(at)
   reply[#reply + 1] = of
+  reply[#reply + 1] = ms
 end
 
 local function place(body)
@@ -29,15 +33,15 @@ local function place(body)
   bodies[#bodies + 1] = body
   if not kept then return end
   offset = offset + 1
-  redis.call('XADD', stream, 'MAXLEN', size, digits(offset) .. '-0', 'd', body)
+  redis.call('XADD', stream, 'MAXLEN', size, digits(offset) .. '-' .. now, 'd', body)
 end
 
 -- Whether it was published before; if so, that is answered.
 local function known(key, digest)
-  local before = redis.call('HMGET', key, 'd', 's', 'e')
+  local before = redis.call('HMGET', key, 'd', 's', 'e', 't')
   if not before[1] then return false end
-  if before[1] ~= digest then answer(CONFLICT, 0, '')
-  else answer(REPEATED, tonumber(before[2]), before[3]) end
+  if before[1] ~= digest then answer(CONFLICT, 0, '', now)
+  else answer(REPEATED, tonumber(before[2]), before[3], before[4] or now) end
   return true
 end
 
@@ -57,9 +61,9 @@ local function publish(body, keyAt, digest, version, of)
     outcome = PUBLISHED
     place(body)
   end
-  answer(outcome, offset, epoch)
+  answer(outcome, offset, epoch, now)
   if key then
-    redis.call('HSET', key, 'd', digest, 's', digits(offset), 'e', epoch)
+    redis.call('HSET', key, 'd', digest, 's', digits(offset), 'e', epoch, 't', now)
     redis.call('PEXPIRE', key, ARGV[8])
   end
 end

@@ -2,6 +2,7 @@
 import type { Draft } from '../channel/publication.ts';
 import { digestOf } from '../channel/publication.ts';
 import { Deferred } from '../kernel/deferred.ts';
+import type { Position } from '../channel/recovery.ts';
 import { Refusal } from '../kernel/errors.ts';
 import { RedisAway } from '../redis/errors.ts';
 import type { Arg } from '../redis/link.ts';
@@ -128,8 +129,9 @@ export class RedisPublisher {
 
 function settle({ items }: Batch, [epoch, ...results]: readonly Reply[]): void {
   for (const [index, { settle: item }] of items.entries()) {
-    const [outcome, offset, of] = results.slice(index * 3, index * 3 + 3);
-    const published = publishedOf(outcome, numberOf(offset), textOf(of ?? epoch));
+    const [outcome, offset, of, atMs] = results.slice(index * 4, index * 4 + 4);
+    const position = { offset: numberOf(offset), epoch: textOf(of ?? epoch) };
+    const published = publishedOf(outcome, position, numberOf(atMs));
     if (published === null) {
       item.reject(new Refusal('conflict', 'idempotency_key was used for other data'));
     } else {
@@ -138,8 +140,8 @@ function settle({ items }: Batch, [epoch, ...results]: readonly Reply[]): void {
   }
 }
 
-function publishedOf(reply: Reply | undefined, offset: number, epoch: string): Published | null {
+function publishedOf(reply: Reply | undefined, position: Position, atMs: number): Published | null {
   const outcome = OUTCOMES[numberOf(reply)];
   if (outcome === undefined || outcome === 'conflict') return null;
-  return { position: { offset, epoch }, outcome };
+  return { position, outcome, atMs };
 }

@@ -16,6 +16,8 @@ export interface Page {
    * the offset, misses nothing. So it is where a server of streams was started again or replaced.
    */
   readonly former?: Position | null;
+  /** When each was published, where that is known; 0: by a gateway that did not say. */
+  readonly times?: readonly number[];
 }
 
 /** How a publication relates to the last one that was delivered. */

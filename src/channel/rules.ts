@@ -51,6 +51,8 @@ export interface Rules {
   readonly checkData: CheckData | null;
   /** Subscribers of one channel on one gateway; 0: no limit. */
   readonly subscribersMax: number;
+  /** Publications are also kept in the archive, whether there is a history or not. */
+  readonly archive: boolean;
 }
 
 /** Nothing is kept, and nothing is allowed. */
@@ -72,6 +74,7 @@ export const CLOSED_RULES: Rules = {
   hookPublish: null,
   checkData: null,
   subscribersMax: 0,
+  archive: false,
 };
 
 /** What the default namespace is with `--dev`: everyone may do everything. */

@@ -1,5 +1,7 @@
 /** The one reading of the configuration: the file, the environment and the flags. */
 import type { Rules } from '../channel/rules.ts';
+import { archiveOf, refuseNoArchive } from './archive.ts';
+import type { ArchiveConfig } from './archive.ts';
 import { freeze } from './frozen.ts';
 import { helpText } from './help.ts';
 import { readEndpoints, readHooks } from './hooks.ts';
@@ -49,6 +51,8 @@ export interface Config {
   readonly workers: number | 'auto';
   readonly drain: DrainConfig;
   readonly tasks: TasksConfig;
+  /** Where publications are kept beyond the history; null: nowhere. */
+  readonly archive: ArchiveConfig | null;
   readonly pingIntervalMs: number;
   /** Always less than `pingIntervalMs`. */
   readonly pingTimeoutMs: number;
@@ -148,6 +152,7 @@ function build(givens: Givens, backend: Backend, problems: string[]): Config {
   const tree = values.read(OPTIONS.namespaces);
   const places = { dev, backend, problems, endpoints: names };
   const namespaces = readNamespaces(tree, under(OPTIONS.namespaces), places);
+  const workers = workersOf(values, OPTIONS.redisUrl);
   const config: Config = {
     dev,
     ...edgeOf(values),
@@ -157,9 +162,10 @@ function build(givens: Givens, backend: Backend, problems: string[]): Config {
     endpoints,
     hooks,
     redis: redisOf(values),
-    workers: workersOf(values, OPTIONS.redisUrl),
+    workers,
     drain: drainOf(values),
     tasks: tasksOf(values, !values.isGiven(OPTIONS.redisUrl)),
+    archive: archiveOf(values, workers),
     ...pingOf(values),
     connectionGraceMs: values.read(OPTIONS.connectionGrace),
     subscriptionGraceMs: values.read(OPTIONS.subscriptionGrace),
@@ -167,6 +173,7 @@ function build(givens: Givens, backend: Backend, problems: string[]): Config {
     limits: limitValues,
     namespaces,
   };
+  refuseNoArchive(namespaces, values);
   const asks = backend.connect === true || hooks.connect !== null;
   const closed = noWayToConnect(config.anonymous || asks, values);
   if (closed !== null) problems.push(closed);
@@ -316,7 +323,7 @@ function redactedEndpoint(endpoint: EndpointConfig): Readonly<Record<string, unk
 
 /** The configuration for a log or a page, without its secrets. */
 export function redacted(config: Config): Readonly<Record<string, unknown>> {
-  const { tokens, api, endpoints, redis, namespaces } = config;
+  const { tokens, api, endpoints, redis, archive, namespaces } = config;
   return {
     ...config,
     tokens: {
@@ -330,6 +337,7 @@ export function redacted(config: Config): Readonly<Record<string, unknown>> {
       [...endpoints].map(([name, endpoint]) => [name, redactedEndpoint(endpoint)]),
     ),
     redis: redis === null ? null : { ...redis, url: hidden(redis.url) },
+    archive: archive === null ? null : { ...archive, url: hidden(archive.url) },
     namespaces: Object.fromEntries(
       [...namespaces].map(([name, rules]) => [
         name,

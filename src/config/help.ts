@@ -14,6 +14,7 @@ export const GROUPS: readonly { readonly title: string; readonly roots: readonly
   { title: 'The backend', roots: ['endpoints', 'hooks'] },
   { title: 'Many gateways', roots: ['redis', 'workers'] },
   { title: 'Tasks', roots: ['tasks'] },
+  { title: 'The archive', roots: ['archive'] },
   { title: 'Connections', roots: ['ping', 'expiry', 'personal'] },
   { title: 'Channels', roots: ['namespaces'] },
   { title: 'Limits', roots: ['limits'] },

@@ -53,6 +53,8 @@ export interface ConfigInput {
     readonly keep?: Duration;
     readonly drain?: Duration;
   };
+  /** Where namespaces with `archive` keep their publications: `postgres://…`, `pglite:./folder`. */
+  readonly archive?: ArchiveInput;
   /** How often each client is pinged, and how long it may take to answer. */
   readonly ping?: {
     readonly interval?: Duration;
@@ -130,6 +132,19 @@ export interface HooksInput {
   readonly cache?: { readonly connect?: Duration; readonly subscribe?: Duration };
 }
 
+/** The durable log of publications; see `docs/archive.md`. */
+export interface ArchiveInput {
+  readonly url?: string;
+  /** How long publications are kept; forever, unless it is set. */
+  readonly retention?: Duration;
+  /** How long a publication waits for others, to be written with them. */
+  readonly delay?: Duration;
+  /** Connections to Postgres. */
+  readonly pool?: { readonly min?: number; readonly max?: number };
+  /** How long one statement may take. */
+  readonly statementTimeout?: Duration;
+}
+
 type DurationLimit = Extract<LimitName, `${string}Ms`>;
 type BytesLimit = Extract<LimitName, `${string}Bytes`>;
 
@@ -162,4 +177,6 @@ export interface NamespaceInput {
   readonly schema?: object;
   /** Subscribers of one channel on one gateway; 0 is no limit. */
   readonly maxSubscribers?: number;
+  /** Publications are kept in the archive, too. */
+  readonly archive?: boolean;
 }

@@ -66,6 +66,7 @@ function rulesOf(namespace: string, tree: unknown, context: Context & { where: W
     hookPublish: values.read(RULE.hookPublish),
     checkData: values.read(RULE.schema) ?? null,
     subscribersMax: values.read(RULE.maxSubscribers),
+    archive: values.read(RULE.archive),
   };
   refuseContradictions(rules, values);
   refuseMissingHooks(rules, values, context);

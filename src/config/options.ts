@@ -4,6 +4,7 @@ import { ACCESS, RECOVERY, SLOW_CONSUMER } from '../channel/rules.ts';
 import { LIMITS, LIMIT_NAMES } from '../kernel/limits.ts';
 import type { Limit, LimitName } from '../kernel/limits.ts';
 import { asked, HOOK_OPTIONS } from './hook-options.ts';
+import { ARCHIVE_OPTIONS } from './archive-options.ts';
 import { apiKey, hmacSecret, publicKey } from './keys.ts';
 import { redisUrl } from './redis-url.ts';
 import {
@@ -108,6 +109,10 @@ export const RULE_OPTIONS = {
   maxSubscribers: option('maxSubscribers', integer(0), {
     default: 0,
     means: 'subscribers of one channel on one gateway; 0 is no limit',
+  }),
+  archive: option('archive', boolean, {
+    default: false,
+    means: 'publications are kept in the archive, too; needs archive.url',
   }),
 } as const;
 
@@ -244,6 +249,7 @@ export const OPTIONS = {
     means: 'the namespace of these channels',
   }),
   ...PROCESS_OPTIONS,
+  ...ARCHIVE_OPTIONS,
   namespaces: option('namespaces', record(NAMESPACE.source, treeSchema(ALL_RULE_OPTIONS)), {
     default: {},
     means: 'the rules of channels; as JSON in a variable or flag, which replaces them all',

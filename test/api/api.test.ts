@@ -18,6 +18,7 @@ const NAMES = [
   'presence_stats',
   'history',
   'history_remove',
+  'archive',
   'channels',
   'info',
   'rpc',
@@ -36,6 +37,7 @@ const NEEDS_CHANNEL = [
   'presence_stats',
   'history',
   'history_remove',
+  'archive',
 ];
 
 /** What all of these need besides the channel. */

@@ -178,6 +178,22 @@ describe('a broker in Redis', () => {
     expect(heard[0]).toMatchObject({ epoch: '', publication: { offset: 0 } });
   });
 
+  test('remembers when each was published, by the clock of Redis', async () => {
+    const { broker, channel } = await rig();
+    const [seconds, micros] = (await server.command('TIME')).match(/\d{6,}/g)!.map(Number);
+    const fromMs = seconds! * 1000 + Math.floor(micros! / 1000);
+    const first = await broker.publish(channel, draft(1), PLAIN);
+    const second = await broker.publish(channel, draft(2), PLAIN);
+    expect(first.atMs).toBeGreaterThanOrEqual(fromMs);
+    expect(second.atMs).toBeGreaterThanOrEqual(first.atMs);
+    const { times } = await broker.read(
+      channel,
+      { kind: 'since', since: { offset: 0, epoch: '' }, limit: 10 },
+      KEPT,
+    );
+    expect(times).toEqual([first.atMs, second.atMs]);
+  });
+
   test('loads a script again that Redis forgot', async () => {
     const { broker, channel } = await rig();
     await broker.publish(channel, draft(1), PLAIN);

@@ -136,6 +136,13 @@ describe('the table of options', () => {
         userIdClaim: null,
       },
       redis: { url: null, prefix: null },
+      archive: {
+        url: null,
+        retention: null,
+        delay: null,
+        pool: { min: null, max: null },
+        statementTimeout: null,
+      },
       api: { keys: null },
       endpoints: null,
       hooks: {
@@ -181,6 +188,7 @@ describe('the table of options', () => {
       hooks: { subscribe: null, publish: null },
       schema: null,
       maxSubscribers: null,
+      archive: null,
     };
     const paths = ALL_RULE_OPTIONS.map(({ path }) => path);
     expect(leavesOf(tree).toSorted()).toEqual(paths.toSorted());

@@ -7,7 +7,8 @@ import type { Backend } from '../../src/config/namespaces.ts';
 import { parse, problemsOf, readOpen } from './reading.ts';
 
 function rulesOf(input: NamespaceInput, backend?: Backend): Rules | undefined {
-  return parse({ namespaces: { chat: input } }, backend).namespaces.get('chat');
+  const archive = { url: 'pglite:' };
+  return parse({ archive, namespaces: { chat: input } }, backend).namespaces.get('chat');
 }
 
 /** The problems of one namespace, without the path to it. */
@@ -44,6 +45,7 @@ describe('a namespace', () => {
         hooks: { subscribe: true, publish: true },
         schema: { type: 'string' },
         maxSubscribers: 3,
+        archive: true,
       },
       { subscribe: true, publish: true },
     );
@@ -65,6 +67,7 @@ describe('a namespace', () => {
       hookPublish: 'default',
       checkData: expect.any(Function),
       subscribersMax: 3,
+      archive: true,
     });
     expect(rules?.checkData?.('a')).toBeNull();
     expect(rules?.checkData?.(1)).toBe('must be string');

@@ -27,6 +27,7 @@ describe('a secret is never told', () => {
       'endpoints',
       'hooks.url',
       'hooks.secret',
+      'archive.url',
     ]);
   });
 

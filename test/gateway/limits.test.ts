@@ -1,5 +1,5 @@
 /** Every limit of the table is crossed here, and the peer sees what the table says. */
-import { describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { GatewayOptions } from '../../src/gateway.ts';
 import { LIMITS, LIMIT_NAMES } from '../../src/kernel/limits.ts';
 import type { LimitName } from '../../src/kernel/limits.ts';
@@ -11,6 +11,7 @@ import { EDGES, startGateway, token, SECRET } from '../support/gateway.ts';
 import { api, ask, meter } from '../support/http.ts';
 import type { Message } from '../support/peer.ts';
 import { Peer, refusedUpgrade } from '../support/peer.ts';
+import { PostgresServer } from '../support/postgres.ts';
 import { TASK_CROSSINGS } from './task-limits.ts';
 
 /** Starts a gateway that somebody else uses, too. */
@@ -63,6 +64,55 @@ function nested(depth: number): unknown {
   let value: unknown = [];
   for (let level = 1; level < depth; level += 1) value = [value];
   return value;
+}
+
+let postgres: PostgresServer;
+beforeAll(async () => {
+  postgres = await PostgresServer.shared();
+});
+afterAll(() => postgres.dispose());
+
+/** The options of a gateway that archives. */
+function archiving(limits: GatewayOptions['limits']): GatewayOptions {
+  const log = { history: { size: 1, ttl: '1m' }, archive: true, publish: 'anonymous' } as const;
+  return {
+    archive: { url: postgres.url, delay: '1ms', statementTimeout: '10s' },
+    namespaces: { log: { ...log, historyAccess: 'anonymous' } },
+    limits: limits ?? {},
+  };
+}
+
+/** Nothing is read from the archive or written to it until it is called. */
+async function block({ http }: Running): Promise<() => Promise<void>> {
+  await vi.waitFor(async () => {
+    expect(await meter(http, 'archive_up')).toEqual(new Map([['', 1]]));
+  }, QUICKLY);
+  const blocker = await postgres.connect();
+  await blocker.query('begin; lock table sluice_publications in access exclusive mode');
+  return () => blocker.end();
+}
+
+/** Publishes what is not archived until there is no room, and tells how that ended. */
+async function fill(running: Running, data: unknown): Promise<string[]> {
+  const { url, http } = running;
+  const unblock = await block(running);
+  const peer = await Peer.connected(url);
+  const channel = `log:${url}`;
+  let published = 0;
+  let refused = await refusal(peer, { publish: { channel, data } });
+  while (refused === 'error undefined' && published < 10) {
+    published += 1;
+    refused = await refusal(peer, { publish: { channel, data } });
+  }
+  expect(published).toBe(3);
+  const { status } = await api(http, 'publish', { channel, data });
+  // What was refused was not published.
+  const { answer } = await api(http, 'history', { channel });
+  expect(answer).toMatchObject({ result: { offset: published } });
+  await peer.publish('news', data);
+  await unblock();
+  await vi.waitFor(() => peer.publish(channel, data), QUICKLY);
+  return [refused, `API: ${status}`];
 }
 
 /** By name, so that a limit without a test does not compile, nor a test without its limit. */
@@ -337,6 +387,71 @@ const CROSSINGS: { readonly [Name in LimitName]: Crossing } = {
   },
 
   ...TASK_CROSSINGS,
+
+  async archiveBufferPublications(start) {
+    return fill(await start(archiving({ archiveBufferPublications: 3 })), 1);
+  },
+
+  async archiveBufferBytes(start) {
+    // With what belongs to it, each is of about 1,200 bytes.
+    return fill(await start(archiving({ archiveBufferBytes: '4KiB' })), 'x'.repeat(1000));
+  },
+
+  async archivePublications(start) {
+    const { gateway, http } = await start(archiving({ archivePublications: 3 }));
+    const { epoch } = await gateway.publish('log:1', 1);
+    for (const data of [2, 3, 4]) await gateway.publish('log:1', data);
+    for (const limit of [undefined, 100]) {
+      const page = await vi.waitFor(async () => {
+        const { status, answer } = await api(http, 'archive', { channel: 'log:1', epoch, limit });
+        expect(status).toBe(200);
+        return answer['result'];
+      }, QUICKLY);
+      expect(page).toMatchObject({ publications: [{ data: 1 }, { data: 2 }, { data: 3 }] });
+      expect(page).toHaveProperty('cursor');
+    }
+    return [];
+  },
+
+  async archiveAnswerBytes(start) {
+    const { gateway, http } = await start(archiving({ archiveAnswerBytes: '1KiB' }));
+    const { epoch } = await gateway.publish('log:1', 'x'.repeat(2000));
+    for (const data of ['a', 'b']) await gateway.publish('log:1', data);
+    const page = (cursor?: string): Promise<{ publications: unknown[]; cursor?: string }> =>
+      vi.waitFor(async () => {
+        const { status, answer } = await api(http, 'archive', { channel: 'log:1', epoch, cursor });
+        expect(status).toBe(200);
+        return answer['result'] as { publications: unknown[]; cursor?: string };
+      }, QUICKLY);
+    const first = await page();
+    expect(first.publications).toHaveLength(1);
+    expect(await page(first.cursor)).toMatchObject({
+      publications: [{ data: 'a' }, { data: 'b' }],
+    });
+    return [];
+  },
+
+  async archiveReads(start) {
+    const running = await start(archiving({ archiveReads: 2 }));
+    const { http, url } = running;
+    const unblock = await block(running);
+    const peer = await Peer.connected(url);
+    await peer.publish('log:1', 1);
+    await peer.publish('log:1', 2);
+    const read = (): Promise<{ status: number }> => api(http, 'archive', { channel: 'log:1' });
+    const two = [read(), read()];
+    await vi.waitFor(async () => {
+      const [row] = await postgres.query(
+        `select count(*)::int as waiting from pg_stat_activity where wait_event_type = 'Lock'`,
+      );
+      expect(row?.['waiting']).toBeGreaterThanOrEqual(2);
+    }, QUICKLY);
+    const refused = await refusal(peer, { history: { channel: 'log:1', limit: 10 } });
+    const { status } = await read();
+    await unblock();
+    expect((await Promise.all(two)).map((answer) => answer.status)).toEqual([200, 200]);
+    return [refused, `API: ${status}`];
+  },
 
   async apiBodyBytes(start) {
     const { http } = await start({

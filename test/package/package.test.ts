@@ -166,6 +166,40 @@ test.each(['uws', 'ws'])(
   },
 );
 
+const ARCHIVING = `
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createGateway } from 'sluice';
+
+const archive = { url: 'pglite:./archive' };
+const gateway = createGateway({ dev: true, archive, namespaces: { log: { archive: true } } });
+await gateway.publish('log:1', { text: 'hello' });
+for (let attempt = 0; ; attempt += 1) {
+  try {
+    const { publications } = await gateway.archive('log:1');
+    console.log(publications.map(({ publication }) => publication.data.text).join());
+    break;
+  } catch (error) {
+    // The database is being made.
+    if (attempt > 500) throw error;
+    await sleep(100);
+  }
+}
+await gateway.close();
+console.log('closed');
+`;
+
+test(
+  'a program with it archives in a folder, in a thread of its own',
+  async () => {
+    expect(files).toContain('dist/archive/migrations/0001-publications.sql');
+    write('archiving.mjs', ARCHIVING);
+    const options = { cwd: project, timeout: MINUTES };
+    const { stdout, stderr } = await run(NODE, ['archiving.mjs'], options);
+    expect([stdout, stderr]).toEqual(['{"text":"hello"}\nclosed\n', '']);
+  },
+  MINUTES,
+);
+
 const TYPED = `
 import type { Caller, Gateway, Hooks, HttpResponse, NamespaceInput, Route } from 'sluice';
 import { ConfigError, createGateway, Disconnection, Json, json, Refusal } from 'sluice';

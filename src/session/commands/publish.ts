@@ -59,7 +59,7 @@ async function publishAsked(session: Session, request: Request, run: Run): Promi
   await broker.publish(
     channel,
     changed,
-    answer.skipHistory === true ? { ...options, history: null } : options,
+    answer.skipHistory === true ? { ...options, history: null, skipHistory: true } : options,
   );
 }
 

@@ -368,7 +368,7 @@ export class Gateway {
   }
 }
 
-const NOWHERE: Published = { position: { offset: 0, epoch: '' }, outcome: 'published' };
+const NOWHERE: Published = { position: { offset: 0, epoch: '' }, outcome: 'published', atMs: 0 };
 
 /** Clients here only listen; the hub has a source of its own. */
 const silentBroker: Broker = {
