@@ -4,6 +4,7 @@ import { compare } from './compare.ts';
 import type { Arguments } from './harness/arguments.ts';
 import { HELP, parseArguments } from './harness/arguments.ts';
 import { killAll } from './harness/child.ts';
+import { stopAllRedis } from './harness/redis.ts';
 import { machine } from './harness/machine.ts';
 import type { Result } from './harness/results.ts';
 import { keep } from './harness/results.ts';
@@ -75,9 +76,14 @@ async function main(): Promise<void> {
   if (args.json) console.log(JSON.stringify(results, null, 2));
 }
 
+function endAll(): void {
+  killAll();
+  stopAllRedis();
+}
+
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
-    killAll();
+    endAll();
     process.exit(130);
   });
 }
@@ -85,7 +91,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 try {
   await main();
 } catch (error) {
-  killAll();
+  endAll();
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;
 }

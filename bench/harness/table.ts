@@ -1,4 +1,5 @@
 /** A summary as text in columns. */
+import { count } from './count.ts';
 import type { Scenario } from './scenario.ts';
 import type { Summary } from './summary.ts';
 
@@ -23,11 +24,6 @@ function timesOf({ latencyMs }: Summary): string[] {
   if (latencyMs === null) return ['', '', '', ''];
   const { p50, p99, p999, max } = latencyMs;
   return [p50, p99, p999, max].map(String);
-}
-
-/** 1,234,567 and 1.25. */
-export function count(value: number): string {
-  return value.toLocaleString('en-US', { maximumFractionDigits: value < 100 ? 2 : 0 });
 }
 
 function aligned(rows: readonly (readonly string[])[]): string {

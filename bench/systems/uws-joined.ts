@@ -3,9 +3,10 @@
  * one frame. It has neither tokens, rules, history nor a policy for slow readers.
  */
 import type { WebSocket } from 'uWebSockets.js';
-import { App, us_socket_local_port } from 'uWebSockets.js';
+import { App } from 'uWebSockets.js';
 import type { System } from './system.ts';
-import { BACKPRESSURE_BYTES } from './uws-raw.ts';
+import { alone } from './system.ts';
+import { listen, upgrade, WEBSOCKET } from './uws-app.ts';
 
 const PLUS = 0x2b;
 const EQUALS = 0x3d;
@@ -71,40 +72,28 @@ function isPurpose(socket: Listener, message: Uint8Array): boolean {
 
 export const joined = (envelope: Envelope): System => ({
   dialect: 'plain',
-  start: () =>
-    new Promise((resolve, reject) => {
-      const app = App();
-      app.ws<Speaker>('/*', {
-        idleTimeout: 0,
-        sendPingsAutomatically: false,
-        maxBackpressure: BACKPRESSURE_BYTES,
-        maxPayloadLength: 64 * 1024,
-        upgrade(response, request, context) {
-          response.upgrade<Speaker>(
-            { target: '', answers: 0 },
-            request.getHeader('sec-websocket-key'),
-            '',
-            '',
-            context,
-          );
-        },
-        message(socket, message) {
-          if (isPurpose(socket, new Uint8Array(message))) return;
-          const data = socket.getUserData();
-          publish(data.target, message, envelope);
-          data.answers += 1;
-          speakers.add(socket);
-        },
-        close(socket) {
-          speakers.delete(socket);
-          for (const listeners of channels.values()) listeners.delete(socket);
-        },
-      });
-      app.listen('127.0.0.1', 0, (listening) => {
-        if (listening === false) reject(new Error('cannot listen'));
-        else resolve(us_socket_local_port(listening));
-      });
-    }),
+  start(options) {
+    alone(options);
+    const app = App();
+    app.ws<Speaker>('/*', {
+      ...WEBSOCKET,
+      maxBackpressure: options.backlogBytes,
+      upgrade: (response, request, context) =>
+        upgrade(response, request, context, { target: '', answers: 0 }),
+      message(socket, message) {
+        if (isPurpose(socket, new Uint8Array(message))) return;
+        const data = socket.getUserData();
+        publish(data.target, message, envelope);
+        data.answers += 1;
+        speakers.add(socket);
+      },
+      close(socket) {
+        speakers.delete(socket);
+        for (const listeners of channels.values()) listeners.delete(socket);
+      },
+    });
+    return listen(app);
+  },
 });
 
 const NOTHING = new Uint8Array();

@@ -1,0 +1,18 @@
+/** nginx with nchan, as its readme shows it: one address to publish, one to subscribe. */
+import type { Dialect } from './dialect.ts';
+
+export const nchan: Dialect = {
+  protocol: '',
+  binary: false,
+  path: ({ hears, speaksTo }) => (speaksTo === null ? `/hear/${hears[0]}` : `/speak/${speaksTo}`),
+  greeting: () => [],
+  publish: (_channel, _id, data) => data,
+  rpc: () => {
+    throw new Error('a message broker answers nothing');
+  },
+  // It answers each publication with what is in the channel now.
+  answer: Buffer.from('queued messages'),
+  refusal: 'error',
+  ping: '',
+  pong: '',
+};
