@@ -7,7 +7,8 @@ export interface Dialect {
   path(purpose: Purpose): string;
   /** Sent one after the other: each waits for the answer to the one before it. */
   greeting(token: string, purpose: Purpose): readonly Step[];
-  publish(channel: string, id: number, data: string): Message;
+  /** To one of the channels that the connection speaks to. */
+  publish(channel: string, id: number, data: string, speaksTo: readonly string[]): Message;
   /** Asks for `data` back. */
   rpc(id: number, data: string): Message;
   /** Stands once in each answer to a publication or an rpc, and in nothing else. */
@@ -24,8 +25,7 @@ export type Message = string | Uint8Array;
 /** What a connection is for. */
 export interface Purpose {
   readonly hears: readonly string[];
-  /** One channel, or null. */
-  readonly speaksTo: string | null;
+  readonly speaksTo: readonly string[];
   /** Where it was in the one channel it hears, when it comes back there. */
   readonly since: Place | null;
 }

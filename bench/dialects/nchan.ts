@@ -4,7 +4,8 @@ import type { Dialect } from './dialect.ts';
 export const nchan: Dialect = {
   protocol: '',
   binary: false,
-  path: ({ hears, speaksTo }) => (speaksTo === null ? `/hear/${hears[0]}` : `/speak/${speaksTo}`),
+  path: ({ hears, speaksTo }) =>
+    speaksTo.length === 0 ? `/hear/${hears[0]}` : `/speak/${speaksTo[0]}`,
   greeting: () => [],
   publish: (_channel, _id, data) => data,
   rpc: () => {

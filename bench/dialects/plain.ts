@@ -1,6 +1,7 @@
 /**
  * For systems made by hand: `+channel` subscribes, `=channel` says where all that follows goes, and
  * each message is answered `ok`. So what is published is the message and nothing has to be parsed.
+ * Whoever speaks to several channels names one before each message: `@channel message`.
  */
 import type { Dialect } from './dialect.ts';
 
@@ -10,9 +11,9 @@ export const plain: Dialect = {
   path: () => '/',
   greeting: (_token, { hears, speaksTo }) => [
     ...hears.map((channel) => ({ send: `+${channel}`, answer: 'ok' })),
-    ...(speaksTo === null ? [] : [{ send: `=${speaksTo}`, answer: 'ok' }]),
+    ...(speaksTo.length === 1 ? [{ send: `=${speaksTo[0]}`, answer: 'ok' }] : []),
   ],
-  publish: (_channel, _id, data) => data,
+  publish: (channel, _id, data, speaksTo) => (speaksTo.length === 1 ? data : `@${channel} ${data}`),
   rpc: (id, data) => `{"id":${id},"rpc":{"method":"echo","data":${data}}}`,
   answer: Buffer.from('ok'),
   refusal: '',

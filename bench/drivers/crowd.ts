@@ -103,30 +103,32 @@ export class Crowd {
       port: ports[index % ports.length] ?? 0,
       index,
       token,
-      purpose: { hears: channels, speaksTo: speaks ? channel : null, since },
+      purpose: { hears: channels, speaksTo: speaks ? [channel] : [], since },
       tally: this.tally,
       ear,
-      mouth: speaks ? mouthOf(dialect, channel, this.tally) : null,
+      mouth: speaks ? mouthOf(dialect, [channel], this.tally) : null,
     });
   }
 }
 
-/** What others publish to one channel; counted and looked into elsewhere. */
+/** The how-many-eth of so many that share the channels and hear none; what it says is counted in `tally`. */
 export async function publisherOf(
   address: Address,
-  { hears, tally, i }: { hears: Hearing; tally: Tally; i: number },
+  { hears, tally }: { hears: Hearing; tally: Tally },
+  { i, of }: { i: number; of: number },
 ): Promise<Client> {
   const dialect = DIALECTS[address.dialect];
-  const channel = channelOf(hears, i);
+  const all = Array.from({ length: hears.channels }, (_, k) => channelOf(hears, k));
+  const channels = all.filter((_, k) => k % of === i);
   const client = new Client({
     dialect,
     port: address.ports[0] ?? 0,
     index: i,
     token: await tokenOf(address, `publisher-${i}`),
-    purpose: { hears: [], speaksTo: channel, since: null },
+    purpose: { hears: [], speaksTo: channels, since: null },
     tally,
     ear: null,
-    mouth: mouthOf(dialect, channel, tally),
+    mouth: mouthOf(dialect, channels, tally),
   });
   await client.ready;
   return client;
@@ -136,10 +138,13 @@ export function channelOf({ channel, channels }: Hearing, i: number): string {
   return channels === 1 ? channel : `${channel}-${String(i % channels).padStart(5, '0')}`;
 }
 
-/** Each channel is spoken to by one alone, so its messages are a stream. */
-function mouthOf(dialect: Dialect, channel: string, tally: Tally): Mouth {
-  const stream = Number(/-(\d+)$/.exec(channel)?.[1] ?? 0);
-  return new Mouth({ dialect, channel, stream, tally });
+/** Each channel is spoken to by one alone. */
+function mouthOf(dialect: Dialect, channels: readonly string[], tally: Tally): Mouth {
+  const streams = channels.map((channel) => ({
+    channel,
+    number: Number(/-(\d+)$/.exec(channel)?.[1] ?? 0),
+  }));
+  return new Mouth({ dialect, streams, tally });
 }
 
 export function tokenOf({ secret, dialect }: Address, sub: string): Promise<string> {

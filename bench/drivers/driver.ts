@@ -33,7 +33,9 @@ async function flow(order: FlowOrder): Promise<Answers['flow']> {
   if (hears === null) throw new Error('nobody hears anything');
   const { tally } = crowd;
   const publishers = await Promise.all(
-    Array.from({ length: order.publishers }, (_, i) => publisherOf(order, { hears, tally, i })),
+    Array.from({ length: order.publishers }, (_, i) =>
+      publisherOf(order, { hears, tally }, { i, of: order.publishers }),
+    ),
   );
   const members = crowd.clients.filter(({ mouth }) => mouth !== null);
   for (const one of crowds) if (one !== crowd) one.stopReading();

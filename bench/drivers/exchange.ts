@@ -109,13 +109,13 @@ interface Loop {
 async function openRpc(order: ExchangeOrder, i: number, loop: Loop): Promise<Asker> {
   const dialect = DIALECTS[order.dialect];
   const tally = new Tally();
-  const mouth = new Mouth({ dialect, channel: '', stream: 0, tally });
+  const mouth = new Mouth({ dialect, streams: [], tally });
   const client = new Client({
     dialect,
     port: order.ports[i % order.ports.length] ?? 0,
     index: i,
     token: await tokenOf(order, `caller-${i}`),
-    purpose: { hears: [], speaksTo: null, since: null },
+    purpose: { hears: [], speaksTo: [], since: null },
     tally,
     ear: null,
     mouth,

@@ -5,11 +5,15 @@ import type { RawSocket } from './raw-socket.ts';
 import type { Stamp } from './stamp.ts';
 import type { Tally } from './tally.ts';
 
+export interface Stream {
+  readonly channel: string;
+  readonly number: number;
+}
+
 export interface Speaking {
   readonly dialect: Dialect;
-  readonly channel: string;
-  /** What it publishes to the channel is a stream of its own. */
-  readonly stream: number;
+  /** It publishes to them in turn, and what it publishes to each is a stream. */
+  readonly streams: readonly Stream[];
   /** Where what is said and answered is counted. */
   readonly tally: Tally;
 }
@@ -18,10 +22,12 @@ export class Mouth {
   /** Called when answers came. */
   answered: () => void = () => undefined;
   readonly #speaking: Speaking;
+  readonly #channels: readonly string[];
   #sent = 0;
 
   constructor(speaking: Speaking) {
     this.#speaking = speaking;
+    this.#channels = speaking.streams.map(({ channel }) => channel);
   }
 
   /** Each message is a command in a frame of its own; all of them leave in one write. */
@@ -29,12 +35,14 @@ export class Mouth {
     socket: RawSocket,
     { count, timeUs, stamp }: { count: number; timeUs: number; stamp: (stamp: Stamp) => string },
   ): void {
-    const { dialect, channel, stream, tally } = this.#speaking;
+    const { dialect, streams, tally } = this.#speaking;
     const frames: Buffer[] = [];
     for (let left = count; left > 0; left -= 1) {
+      const { channel = '', number = 0 } = streams[this.#sent % streams.length] ?? {};
+      const seq = Math.floor(this.#sent / streams.length) + 1;
       this.#sent += 1;
-      const data = stamp({ seq: this.#sent, stream, timeUs });
-      const message = dialect.publish(channel, this.#sent, data);
+      const data = stamp({ seq, stream: number, timeUs });
+      const message = dialect.publish(channel, this.#sent, data, this.#channels);
       frames.push(clientFrame(message, dialect.binary));
     }
     tally.sent += count;

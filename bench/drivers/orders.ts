@@ -54,7 +54,7 @@ export interface FlowOrder extends Measured, Address {
   readonly do: 'flow';
   readonly pace: Pace;
   readonly payloadBytes: number;
-  /** Connections that publish and do not hear, to a channel each; 0: those of the crowd do. */
+  /** Connections that share the channels to publish to and do not hear; 0: those of the crowd do. */
   readonly publishers: number;
 }
 

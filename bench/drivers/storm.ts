@@ -14,7 +14,7 @@ export async function storm(order: StormOrder, crowd: Crowd): Promise<Stormed> {
   const { hears, connections } = crowd.order;
   if (hears === null) throw new Error('a crowd that hears nothing misses nothing');
   const { tally } = crowd;
-  const publisher = await publisherOf(order, { hears, tally, i: 0 });
+  const publisher = await publisherOf(order, { hears, tally }, { i: 0, of: 1 });
   const pace = { kind: 'rate', perSecond: order.perSecond } as const;
   const flow = new Flow({ pace, payloadBytes: order.payloadBytes }, crowd, [publisher]);
   const latency = new Histogram();

@@ -81,12 +81,12 @@ export const FLOWS: readonly Scenario[] = [
       about: '1,000 rooms of 10, 100 B; a member of each publishes, at full speed',
       systems: ['uws-raw', 'uws-joined', 'sluice'],
     },
-    { subscribers: 10_000, channels: 1000, published: 'by members' },
+    { subscribers: 10_000, channels: 1000, publishers: 'members' },
   ),
   delivering(
     {
       name: 'channels',
-      about: '100 sockets in the same 100 busy channels, 100 B, at full speed',
+      about: '100 sockets in the same 100 busy channels, 100 B, one publisher at full speed',
       systems: ['uws-raw', 'uws-joined', 'sluice'],
       targets: [{ against: 'uws-raw', ratio: 3 }],
     },

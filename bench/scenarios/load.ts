@@ -15,8 +15,8 @@ export interface Load {
   readonly channels: number;
   /** How many of them each subscriber hears. */
   readonly each: number;
-  /** By the subscribers themselves, one of each channel, or by others who do not hear it. */
-  readonly published: 'by members' | 'by others';
+  /** So many who hear nothing share the channels; or one subscriber of each. */
+  readonly publishers: number | 'members';
   readonly history: number;
   /** Subscribers besides that stop reading. */
   readonly slow: number;
@@ -31,7 +31,7 @@ export const ONE_ROOM: Load = {
   speed: 'full',
   channels: 1,
   each: 1,
-  published: 'by others',
+  publishers: 1,
   history: 0,
   slow: 0,
   slowConsumer: 'disconnect',
@@ -62,7 +62,7 @@ export async function sceneOf(stage: Stage, load: Load): Promise<Scene> {
     hears: { channel: 'room', channels, each },
     atOnce: AT_ONCE,
   } as const;
-  const speakers = load.published === 'by members' ? channels : 0;
+  const speakers = load.publishers === 'members' ? channels : 0;
   const { subscribers: connections, slow } = load;
   await driver.ask({ ...open, crowd: 'fast', connections, firstIndex: 0, speakers });
   if (slow > 0) {
@@ -84,7 +84,7 @@ export function flow(
     ...system.address(0),
     pace,
     payloadBytes: load.payloadBytes,
-    publishers: load.published === 'by others' ? load.channels : 0,
+    publishers: load.publishers === 'members' ? 0 : load.publishers,
     warmupSeconds: WARMUP_SECONDS,
     seconds: stage.options.seconds,
     pids: system.pids,

@@ -26,3 +26,12 @@ export function listen(app: TemplatedApp): Promise<Started> {
     });
   });
 }
+
+const SPACE = 0x20;
+
+/** `@channel message`, taken apart; the message is a copy. */
+export function addressed(message: ArrayBuffer): { channel: string; rest: ArrayBuffer } {
+  const bytes = Buffer.from(message);
+  const space = bytes.indexOf(SPACE);
+  return { channel: bytes.toString('latin1', 1, space), rest: message.slice(space + 1) };
+}

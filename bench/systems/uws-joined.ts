@@ -6,10 +6,11 @@ import type { WebSocket } from 'uWebSockets.js';
 import { App } from 'uWebSockets.js';
 import type { System } from './system.ts';
 import { alone } from './system.ts';
-import { listen, upgrade, WEBSOCKET } from './uws-app.ts';
+import { addressed, listen, upgrade, WEBSOCKET } from './uws-app.ts';
 
 const PLUS = 0x2b;
 const EQUALS = 0x3d;
+const AT = 0x40;
 const NEWLINE = Buffer.from('\n');
 
 interface Speaker {
@@ -29,10 +30,10 @@ const channels = new Map<string, Set<Listener>>();
 const pending = new Map<string, Uint8Array[]>();
 const speakers = new Set<Listener>();
 
-/** At the end of the turn, as late as the gateway's. */
+/** At the end of the turn, as late as the gateway's. The message must be a copy. */
 function publish(channel: string, message: ArrayBuffer, envelope: Envelope): void {
   if (pending.size === 0 && speakers.size === 0) setImmediate(flush, envelope);
-  const copy = new Uint8Array(message.slice(0));
+  const copy = new Uint8Array(message);
   const messages = pending.get(channel);
   if (messages === undefined) pending.set(channel, [copy]);
   else messages.push(copy);
@@ -83,7 +84,12 @@ export const joined = (envelope: Envelope): System => ({
       message(socket, message) {
         if (isPurpose(socket, new Uint8Array(message))) return;
         const data = socket.getUserData();
-        publish(data.target, message, envelope);
+        if (new Uint8Array(message)[0] === AT) {
+          const { channel, rest } = addressed(message);
+          publish(channel, rest, envelope);
+        } else {
+          publish(data.target, message.slice(0), envelope);
+        }
         data.answers += 1;
         speakers.add(socket);
       },

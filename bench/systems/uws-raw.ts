@@ -3,10 +3,11 @@ import { Redis } from 'ioredis';
 import type { TemplatedApp } from 'uWebSockets.js';
 import { App } from 'uWebSockets.js';
 import type { System } from './system.ts';
-import { listen, upgrade, WEBSOCKET } from './uws-app.ts';
+import { addressed, listen, upgrade, WEBSOCKET } from './uws-app.ts';
 
 const PLUS = 0x2b;
 const EQUALS = 0x3d;
+const AT = 0x40;
 
 interface Speaker {
   target: string;
@@ -29,6 +30,9 @@ export const system: System = {
           socket.subscribe(channel);
         } else if (first === EQUALS) {
           socket.getUserData().target = nameIn(message);
+        } else if (first === AT) {
+          const { channel, rest } = addressed(message);
+          bus.publish(channel, rest);
         } else {
           bus.publish(socket.getUserData().target, message.slice(0));
         }

@@ -1,4 +1,7 @@
-/** Publications on their way to Redis: those of one turn travel together, those of one channel as one. */
+/**
+ * Publications on their way to Redis. Those of one turn travel together; those of one channel as
+ * one, and what is published there until the answer comes gathers for the next call.
+ */
 import type { Draft } from '../channel/publication.ts';
 import { digestOf } from '../channel/publication.ts';
 import { Deferred } from '../kernel/deferred.ts';
@@ -44,12 +47,18 @@ interface Batch {
   bytes: number;
 }
 
+/** One channel, while something of it waits or is under way. */
+interface Queue {
+  readonly waiting: Batch[];
+  calls: number;
+}
+
 export class RedisPublisher {
   readonly #redis: Redis;
   readonly #newEpoch: () => string;
-  /** Of this turn, in the order they were begun, and of each channel the last. */
-  #batches: Batch[] = [];
-  readonly #open = new Map<string, Batch>();
+  readonly #queues = new Map<string, Queue>();
+  /** Those that were quiet until this turn. */
+  #roused: Queue[] = [];
   #waitingBytes = 0;
 
   constructor(redis: Redis, newEpoch: () => string) {
@@ -73,28 +82,42 @@ export class RedisPublisher {
   }
 
   #batchFor(channel: string, history: HistoryRules | null, bytes: number): Batch {
-    const open = this.#open.get(channel);
+    const { waiting } = this.#queueOf(channel);
+    const last = waiting.at(-1);
     const fits =
-      open !== undefined &&
-      (open.history === null) === (history === null) &&
-      open.items.length < BATCH_MAX &&
-      open.bytes + bytes <= BATCH_BYTES_MAX;
-    if (fits) return open;
+      last !== undefined &&
+      (last.history === null) === (history === null) &&
+      last.items.length < BATCH_MAX &&
+      last.bytes + bytes <= BATCH_BYTES_MAX;
+    if (fits) return last;
     const batch: Batch = { channel, history, items: [], bytes: 0 };
-    if (this.#batches.length === 0) setImmediate(() => this.#flush());
-    this.#batches.push(batch);
-    this.#open.set(channel, batch);
+    waiting.push(batch);
     return batch;
   }
 
-  #flush(): void {
-    const batches = this.#batches;
-    this.#batches = [];
-    this.#open.clear();
-    for (const batch of batches) void this.#send(batch);
+  #queueOf(channel: string): Queue {
+    const known = this.#queues.get(channel);
+    if (known !== undefined) return known;
+    const queue: Queue = { waiting: [], calls: 0 };
+    this.#queues.set(channel, queue);
+    if (this.#roused.length === 0) setImmediate(() => this.#flush());
+    this.#roused.push(queue);
+    return queue;
   }
 
-  async #send(batch: Batch): Promise<void> {
+  #flush(): void {
+    const roused = this.#roused;
+    this.#roused = [];
+    for (const queue of roused) this.#sendAll(queue);
+  }
+
+  #sendAll(queue: Queue): void {
+    const batches = queue.waiting.splice(0);
+    queue.calls = batches.length;
+    for (const batch of batches) void this.#send(batch, queue);
+  }
+
+  async #send(batch: Batch, queue: Queue): Promise<void> {
     const { keys, args } = this.#callOf(batch);
     try {
       settle(batch, listOf(await this.#redis.link.run(PUBLISH, keys, args)));
@@ -102,7 +125,15 @@ export class RedisPublisher {
       for (const { settle: item } of batch.items) item.reject(error);
     } finally {
       this.#waitingBytes -= batch.bytes;
+      queue.calls -= 1;
+      if (queue.calls === 0) this.#goOn(batch.channel, queue);
     }
+  }
+
+  /** Nothing of the channel is under way any more. */
+  #goOn(channel: string, queue: Queue): void {
+    if (queue.waiting.length > 0) this.#sendAll(queue);
+    else this.#queues.delete(channel);
   }
 
   #callOf({ channel, history, items }: Batch): { keys: string[]; args: Arg[] } {

@@ -178,6 +178,31 @@ describe('a broker in Redis', () => {
     expect(heard[0]).toMatchObject({ epoch: '', publication: { offset: 0 } });
   });
 
+  test('what is published while it waits for Redis gathers, and travels in order', async () => {
+    const { broker, channel, heard } = await rig();
+    await broker.listen(channel);
+    const calls = async (): Promise<number> => {
+      const stats = await server.command('INFO', 'commandstats');
+      return Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1] ?? 0);
+    };
+    await broker.publish(channel, draft('the script is known'), PLAIN);
+    const before = await calls();
+    // Each in a turn of its own, so that none travels with the one before it by the turn alone.
+    const published = [];
+    for (let n = 1; n <= 50; n += 1) {
+      published.push(Promise.resolve(broker.publish(channel, draft(n), PLAIN)));
+      await new Promise((resolve) => {
+        setImmediate(resolve);
+      });
+    }
+    const offsets = (await Promise.all(published)).map(({ position }) => position.offset);
+    expect(offsets).toEqual(Array.from({ length: 50 }, (_, i) => i + 2));
+    await vi.waitFor(() => expect(heard).toHaveLength(51));
+    const values = heard.slice(1).map(({ publication: { data } }) => (data as Json).value());
+    expect(values).toEqual(Array.from({ length: 50 }, (_, i) => i + 1));
+    expect((await calls()) - before).toBeLessThan(50);
+  });
+
   test('loads a script again that Redis forgot', async () => {
     const { broker, channel } = await rig();
     await broker.publish(channel, draft(1), PLAIN);
