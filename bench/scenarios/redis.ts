@@ -119,10 +119,7 @@ export const SHARED: readonly Scenario[] = [
     ...delivering,
     name: 'redis-rooms',
     about: 'published on one gateway, heard in 100 rooms of 10 on another, 100 B, at full speed',
-    targets: [
-      { against: NAIVE, ratio: 1 },
-      { against: 'socketio', ratio: 3 },
-    ],
+    targets: [],
     run: (stage) => throughput(stage, TWO_ROOMS),
   },
   {

@@ -3,9 +3,11 @@
 -- ARGV  1 channel of the bus   2 PUBLISH or SPUBLISH   3 life, '' where it is to be found out
 --       4 a new epoch   5 how many are kept, 0: none   6 for how long, in ms
 --       7 how long the stream is remembered   8 how long an idempotency key is
---       then for each: the body and 0; or the body, 1, the place of its idempotency key in KEYS
---       or 0, its digest, its version or 0, what it is a version of
--- Returns the epoch, then for each what became of it, its offset, and its epoch.
+--       then for each: 0 and a run of bodies, each after its length in four bytes; or 1, one such,
+--       the place of its idempotency key in KEYS or 0, its digest, its version or 0, what it is a
+--       version of
+-- Returns the epoch, then for each what became of it, its offset, and its epoch; of a run those of
+-- the first, and the others follow it.
 
 local PUBLISHED, REPEATED, OUTDATED, CONFLICT = 0, 1, 2, 3
 
@@ -24,12 +26,16 @@ local function answer(outcome, at, of)
   reply[#reply + 1] = of
 end
 
-local function place(body)
-  bodies[#bodies + 1] = struct.pack('>I4', #body)
-  bodies[#bodies + 1] = body
+local function place(run)
+  bodies[#bodies + 1] = run
   if not kept then return end
-  offset = offset + 1
-  redis.call('XADD', stream, 'MAXLEN', size, digits(offset) .. '-0', 'd', body)
+  local at = 1
+  while at <= #run do
+    local from = at + 4
+    at = from + struct.unpack('>I4', run, at)
+    offset = offset + 1
+    redis.call('XADD', stream, 'MAXLEN', size, digits(offset) .. '-0', 'd', string.sub(run, from, at - 1))
+  end
 end
 
 -- Whether it was published before; if so, that is answered.
@@ -66,12 +72,13 @@ end
 
 local at = 9
 while at <= #ARGV do
-  local body = ARGV[at]
-  if ARGV[at + 1] == '0' then
-    publish(body, 0, '', '0', '')
+  local run = ARGV[at + 1]
+  if ARGV[at] == '0' then
+    answer(PUBLISHED, kept and offset + 1 or 0, epoch)
+    place(run)
     at = at + 2
   else
-    publish(body, tonumber(ARGV[at + 2]), ARGV[at + 3], ARGV[at + 4], ARGV[at + 5])
+    publish(run, tonumber(ARGV[at + 2]), ARGV[at + 3], ARGV[at + 4], ARGV[at + 5])
     at = at + 6
   end
 end

@@ -14,7 +14,7 @@ import { listOf, numberOf, textOf } from '../redis/reply.ts';
 import { scriptOf } from '../redis/script.ts';
 import type { HistoryRules, Published, PublishOptions } from './broker.ts';
 import { IDEMPOTENCY_TTL_MS, STREAM_OUTLIVES_MS } from './broker.ts';
-import { bodyOf } from './redis-body.ts';
+import { bodyOf, messageOf, runOf } from './redis-body.ts';
 
 const PUBLISH = scriptOf(
   new URL('redis-stream.lua', import.meta.url),
@@ -28,6 +28,7 @@ const BATCH_BYTES_MAX = 256 * 1024;
 const WAITING_BYTES_MAX = 64 * 1024 * 1024;
 
 const NOT_KEPT: HistoryRules = { size: 0, ttlMs: 0 };
+const NOWHERE: Published = { position: { offset: 0, epoch: '' }, outcome: 'published' };
 
 /** What the script says became of a publication. */
 const OUTCOMES = ['published', 'repeated', 'outdated', 'conflict'] as const;
@@ -118,11 +119,12 @@ export class RedisPublisher {
   }
 
   async #send(batch: Batch, queue: Queue): Promise<void> {
-    const { keys, args } = this.#callOf(batch);
+    const { history, items } = batch;
     try {
-      settle(batch, listOf(await this.#redis.link.run(PUBLISH, keys, args)));
+      if (history === null && items.every(isPlain)) await this.#publish(batch);
+      else await this.#run(batch);
     } catch (error) {
-      for (const { settle: item } of batch.items) item.reject(error);
+      for (const { settle: item } of items) item.reject(error);
     } finally {
       this.#waitingBytes -= batch.bytes;
       queue.calls -= 1;
@@ -130,41 +132,81 @@ export class RedisPublisher {
     }
   }
 
+  /** What is kept nowhere, and compared with nothing, needs no script. */
+  async #publish({ channel, items }: Batch): Promise<void> {
+    const { names, link, publishCommand } = this.#redis;
+    const message = messageOf(runOf(items.map(({ body }) => body)));
+    await link.call(publishCommand, names.bus('c', channel), message);
+    for (const { settle: item } of items) item.resolve(NOWHERE);
+  }
+
+  async #run({ channel, history, items }: Batch): Promise<void> {
+    const { names, link, publishCommand } = this.#redis;
+    const runs = runsOf(items);
+    const keys = [names.key('s', channel), names.key('m', channel)];
+    const { size, ttlMs } = history ?? NOT_KEPT;
+    const args: Arg[] = [names.bus('c', channel), publishCommand, link.life];
+    args.push(this.#newEpoch(), size, ttlMs, ttlMs + STREAM_OUTLIVES_MS, IDEMPOTENCY_TTL_MS);
+    for (const run of runs) this.#ask(run, names.key('i', channel), keys, args);
+    settle(runs, listOf(await link.run(PUBLISH, keys, args)));
+  }
+
+  #ask(run: readonly Item[], keyPrefix: string, keys: string[], args: Arg[]): void {
+    const bodies = runOf(run.map(({ body }) => body));
+    const [first] = run;
+    if (first === undefined || isPlain(first)) {
+      args.push(0, bodies);
+      return;
+    }
+    const { draft, options } = first;
+    const { idempotencyKey, version, versionEpoch } = options;
+    // A name has no control character, so the two cannot run into each other.
+    if (idempotencyKey !== '') keys.push(`${keyPrefix}\0${idempotencyKey}`);
+    const [place, digest] = idempotencyKey === '' ? [0, ''] : [keys.length, digestOf(draft)];
+    args.push(1, bodies, place, digest, version, versionEpoch);
+  }
+
   /** Nothing of the channel is under way any more. */
   #goOn(channel: string, queue: Queue): void {
     if (queue.waiting.length > 0) this.#sendAll(queue);
     else this.#queues.delete(channel);
   }
-
-  #callOf({ channel, history, items }: Batch): { keys: string[]; args: Arg[] } {
-    const { names, link, publishCommand } = this.#redis;
-    const keys = [names.key('s', channel), names.key('m', channel)];
-    const { size, ttlMs } = history ?? NOT_KEPT;
-    const args: Arg[] = [names.bus('c', channel), publishCommand, link.life];
-    args.push(this.#newEpoch(), size, ttlMs, ttlMs + STREAM_OUTLIVES_MS, IDEMPOTENCY_TTL_MS);
-    for (const { body, draft, options } of items) {
-      const { idempotencyKey, version, versionEpoch } = options;
-      if (idempotencyKey === '' && version === 0) {
-        args.push(body, 0);
-        continue;
-      }
-      // A name has no control character, so the two cannot run into each other.
-      if (idempotencyKey !== '') keys.push(`${names.key('i', channel)}\0${idempotencyKey}`);
-      const [place, digest] = idempotencyKey === '' ? [0, ''] : [keys.length, digestOf(draft)];
-      args.push(body, 1, place, digest, version, versionEpoch);
-    }
-    return { keys, args };
-  }
 }
 
-function settle({ items }: Batch, [epoch, ...results]: readonly Reply[]): void {
-  for (const [index, { settle: item }] of items.entries()) {
-    const [outcome, offset, of] = results.slice(index * 3, index * 3 + 3);
-    const published = publishedOf(outcome, numberOf(offset), textOf(of ?? epoch));
-    if (published === null) {
-      item.reject(new Refusal('conflict', 'idempotency_key was used for other data'));
-    } else {
-      item.resolve(published);
+/** Whether it is published whatever was published before. */
+function isPlain({ options: { idempotencyKey, version } }: Item): boolean {
+  return idempotencyKey === '' && version === 0;
+}
+
+/** Plain ones that follow each other are one; each of the others is alone. */
+function runsOf(items: readonly Item[]): readonly (readonly Item[])[] {
+  const runs: Item[][] = [];
+  let plain: Item[] | null = null;
+  for (const item of items) {
+    if (isPlain(item) && plain !== null) {
+      plain.push(item);
+      continue;
+    }
+    const run = [item];
+    runs.push(run);
+    plain = isPlain(item) ? run : null;
+  }
+  return runs;
+}
+
+function settle(runs: readonly (readonly Item[])[], reply: readonly Reply[]): void {
+  const [epoch, ...results] = reply;
+  for (const [index, run] of runs.entries()) {
+    const [outcome, first, of] = results.slice(index * 3, index * 3 + 3);
+    const offset = numberOf(first);
+    for (const [further, { settle: item }] of run.entries()) {
+      const place = offset === 0 ? 0 : offset + further;
+      const published = publishedOf(outcome, place, textOf(of ?? epoch));
+      if (published === null) {
+        item.reject(new Refusal('conflict', 'idempotency_key was used for other data'));
+      } else {
+        item.resolve(published);
+      }
     }
   }
 }
