@@ -28,10 +28,10 @@ export function jsonCodec({ depthMax }: JsonOptions): Codec {
   function command(line: Uint8Array): Command {
     const text = textOf(line);
     const message = envelope(parse(text));
-    scan.scan(text, message.name ?? '');
+    scan.scan(line, message.name ?? '');
     if (scan.depth > depthMax) throw new Disconnection('badRequest');
     if (scan.start !== -1 && isFields(message.body)) {
-      message.body['data'] = new Json(slice(text, scan.start, scan.end));
+      message.body['data'] = new Json(part(line, text, scan));
     }
     return check(message, line.length);
   }
@@ -67,11 +67,14 @@ function parse(line: string): unknown {
   }
 }
 
-/** A part of `text`; a copy of it where a slice would keep much more than itself in memory. */
-function slice(text: string, start: number, end: number): string {
-  const part = text.slice(start, end);
-  if (text.length - part.length <= SLICE_WASTE_MAX) return part;
-  return textOf(bytesOf(part));
+/** A part of a line; a copy of it where a slice of its text would keep much more than itself in memory. */
+function part(line: Uint8Array, text: string, { start, end }: LineScan): string {
+  // Otherwise bytes and characters stand in different places.
+  const isAscii = text.length === line.length;
+  const waste = line.length - (end - start);
+  return isAscii && waste <= SLICE_WASTE_MAX
+    ? text.slice(start, end)
+    : textOf(line.subarray(start, end));
 }
 
 /**
