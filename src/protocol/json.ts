@@ -6,7 +6,7 @@ import { check, envelope } from './check.ts';
 import { Disconnection } from './close.ts';
 import type { Codec } from './codec.ts';
 import type { Command, Publication } from './frames.ts';
-import { join } from './join.ts';
+import { joiner } from './join.ts';
 import { LineScan } from './line.ts';
 import { bytesOf, textOf } from './utf8.ts';
 import { publicationOf, wireOf } from './wire.ts';
@@ -42,7 +42,7 @@ export function jsonCodec({ depthMax }: JsonOptions): Codec {
     decode: (frame) => decode(frame, command),
     encode: (message) => bytesOf(write(wireOf(message))),
     publications: (channel, publications) => bytesOf(pushes(channel, publications)),
-    join: (chunks) => join(chunks, NEWLINE),
+    join: joiner(NEWLINE),
   };
 }
 
