@@ -11,6 +11,7 @@ import { keep } from './harness/results.ts';
 import { rounds } from './harness/rounds.ts';
 import type { Scenario } from './harness/scenario.ts';
 import { summaryOf, verdict } from './harness/summary.ts';
+import { micro } from './micro/micros.ts';
 import { tableOf } from './harness/table.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -61,6 +62,10 @@ function print(scenario: Scenario, { about, systems, ratios, machine: where }: R
 
 async function main(): Promise<void> {
   const [verb, before, after, ...rest] = process.argv.slice(2);
+  if (verb === 'micro') {
+    micro(process.argv.slice(3));
+    return;
+  }
   const comparing = verb === 'compare' && before !== undefined && after !== undefined;
   const args = parseArguments(comparing ? rest : process.argv.slice(2));
   if (args === null) {

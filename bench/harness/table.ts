@@ -26,7 +26,7 @@ function timesOf({ latencyMs }: Summary): string[] {
   return [p50, p99, p999, max].map(String);
 }
 
-function aligned(rows: readonly (readonly string[])[]): string {
+export function aligned(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) =>
     Math.max(...rows.map((row) => row[column]?.length ?? 0)),
   );
