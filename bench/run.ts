@@ -4,12 +4,14 @@ import { compare } from './compare.ts';
 import type { Arguments } from './harness/arguments.ts';
 import { HELP, parseArguments } from './harness/arguments.ts';
 import { killAll } from './harness/child.ts';
+import { stopAllRedis } from './harness/redis.ts';
 import { machine } from './harness/machine.ts';
 import type { Result } from './harness/results.ts';
 import { keep } from './harness/results.ts';
 import { rounds } from './harness/rounds.ts';
 import type { Scenario } from './harness/scenario.ts';
 import { summaryOf, verdict } from './harness/summary.ts';
+import { micro } from './micro/micros.ts';
 import { tableOf } from './harness/table.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -60,6 +62,10 @@ function print(scenario: Scenario, { about, systems, ratios, machine: where }: R
 
 async function main(): Promise<void> {
   const [verb, before, after, ...rest] = process.argv.slice(2);
+  if (verb === 'micro') {
+    micro(process.argv.slice(3));
+    return;
+  }
   const comparing = verb === 'compare' && before !== undefined && after !== undefined;
   const args = parseArguments(comparing ? rest : process.argv.slice(2));
   if (args === null) {
@@ -75,9 +81,14 @@ async function main(): Promise<void> {
   if (args.json) console.log(JSON.stringify(results, null, 2));
 }
 
+function endAll(): void {
+  killAll();
+  stopAllRedis();
+}
+
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
-    killAll();
+    endAll();
     process.exit(130);
   });
 }
@@ -85,7 +96,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 try {
   await main();
 } catch (error) {
-  killAll();
+  endAll();
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;
 }

@@ -69,7 +69,7 @@ export interface Organs {
 export function buildOrgans(config: Config, surroundings: Surroundings): Organs {
   const frame = buildFrame(surroundings);
   const { meters, fault } = frame;
-  const rulesOf = (channel: ChannelName): Rules | null =>
+  const rulesOf = (channel: string): Rules | null =>
     config.namespaces.get(namespaceOf(channel)) ?? null;
   const { clock, random, version, crew } = surroundings;
   const uid = randomUUID();

@@ -1,82 +1,60 @@
 /** A driver process: carries out what the run asks of it, one order at a time. */
-import { signToken } from '../../src/auth/sign.ts';
+import { connects } from './connects.ts';
+import { Crowd, publisherOf } from './crowd.ts';
+import { Exchange } from './exchange.ts';
 import { Flow } from './flow.ts';
-import { DIALECTS } from './dialect.ts';
-import type { Answers, OpenOrder, Order } from './orders.ts';
-import { Publisher } from './publisher.ts';
-import { Subscriber } from './subscriber.ts';
-import { Tally } from './tally.ts';
+import type { Answers, FlowOrder, OpenOrder, Order } from './orders.ts';
+import { storm } from './storm.ts';
 
-/** One subscriber in so many is looked into message by message. */
-const SAMPLE_EVERY = 50;
+const crowds: Crowd[] = [];
 
-const tally = new Tally();
-const subscribers: Subscriber[] = [];
-let opened: OpenOrder | null = null;
+/** The one that is counted. */
+function fast(): Crowd | null {
+  return crowds.find(({ order }) => order.crowd === 'fast') ?? null;
+}
+
+function heard(): Crowd {
+  const crowd = fast();
+  if (crowd === null) throw new Error('open comes first');
+  return crowd;
+}
 
 async function open(order: OpenOrder): Promise<Answers['open']> {
-  opened = order;
-  const tokens = await Promise.all(
-    Array.from({ length: order.connections }, (_, i) =>
-      token(order, `user-${order.firstIndex + i}`),
-    ),
-  );
+  const crowd = await Crowd.of(order);
+  crowds.push(crowd);
   const began = performance.now();
-  let next = 0;
-  const openSome = async (): Promise<void> => {
-    while (next < tokens.length) {
-      const i = next;
-      next += 1;
-      const subscriber = subscriberOf(order, i, tokens[i] ?? '');
-      subscribers.push(subscriber);
-      await subscriber.ready;
-    }
-  };
-  await Promise.all(Array.from({ length: order.atOnce }, openSome));
+  await crowd.open();
   return { seconds: (performance.now() - began) / 1000 };
 }
 
-function subscriberOf(order: OpenOrder, i: number, bearer: string): Subscriber {
-  const index = order.firstIndex + i;
-  const place = { dialect: DIALECTS[order.dialect], port: order.port, index };
-  const channel = order.hears === 'all' ? order.channel : `${order.channel}-${index}`;
-  return new Subscriber(place, {
-    token: bearer,
-    channel,
-    tally,
-    sampled: i % SAMPLE_EVERY === 0,
-  });
-}
-
-function token({ secret, dialect }: OpenOrder, sub: string): Promise<string> {
-  if (dialect !== 'sluice') return Promise.resolve('');
-  return signToken({ sub }, { secret });
-}
-
-async function flow(order: Extract<Order, { do: 'flow' }>): Promise<Answers['flow']> {
-  if (opened === null) throw new Error('open comes first');
-  const { dialect, port, channel } = opened;
-  const place = { dialect: DIALECTS[dialect], port, index: 0 };
-  const bearer = await token(opened, 'publisher');
-  const publisher = new Publisher(place, {
-    token: bearer,
-    channel,
-    payloadBytes: order.payloadBytes,
-  });
-  await publisher.ready;
+async function flow(order: FlowOrder): Promise<Answers['flow']> {
+  const crowd = heard();
+  const { hears } = crowd.order;
+  if (hears === null) throw new Error('nobody hears anything');
+  const { tally } = crowd;
+  const publishers = await Promise.all(
+    Array.from({ length: order.publishers }, (_, i) =>
+      publisherOf(order, { hears, tally }, { i, of: order.publishers }),
+    ),
+  );
+  const members = crowd.clients.filter(({ mouth }) => mouth !== null);
+  for (const one of crowds) if (one !== crowd) one.stopReading();
   try {
-    return await new Flow(order, { publisher, subscribers, tally }).run();
+    return await new Flow(order, crowd, [...publishers, ...members]).measure(order);
   } finally {
-    publisher.end();
+    for (const publisher of publishers) publisher.end();
   }
 }
 
 function check(): string {
-  return tally.broken === 0 ? '' : `${tally.broken} connections broke: ${tally.why}`;
+  const broken = crowds.find(({ tally }) => tally.broken > 0);
+  return broken === undefined
+    ? ''
+    : `${broken.tally.broken} connections broke: ${broken.tally.why}`;
 }
 
 function close(): null {
-  for (const subscriber of subscribers) subscriber.end();
+  for (const crowd of crowds.splice(0)) crowd.close();
   return null;
 }
 
@@ -86,6 +64,12 @@ function carryOut(order: Order): Promise<Answers[Order['do']]> | Answers[Order['
       return open(order);
     case 'flow':
       return flow(order);
+    case 'exchange':
+      return new Exchange(order).run(fast());
+    case 'connect':
+      return connects(order);
+    case 'storm':
+      return storm(order, heard());
     case 'check':
       return check();
     case 'close':

@@ -1,131 +1,147 @@
-/** One publisher, many subscribers, and the time between. */
+/** Messages on their way from publishers to a crowd, and the time between. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { busySeconds, cpuSecondsOf } from '../harness/usage.ts';
-import type { Flowed, FlowOrder } from './orders.ts';
-import type { Publisher } from './publisher.ts';
-import type { Subscriber } from './subscriber.ts';
+import type { Client } from './client.ts';
+import type { Crowd } from './crowd.ts';
+import { nowUs } from './now.ts';
+import type { Flowed, FlowOrder, Pace } from './orders.ts';
+import type { Stamp } from './stamp.ts';
+import { stamper } from './stamp.ts';
 import type { Tally } from './tally.ts';
-
-export interface Cast {
-  readonly publisher: Publisher;
-  readonly subscribers: readonly Subscriber[];
-  readonly tally: Tally;
-}
+import { Usage } from './usage.ts';
 
 /** How long what was published last may take to reach everyone, before it counts as lost. */
 const DRAIN_MS = 15_000;
 /** Part of the window that is refilled at once: a publisher that wakes for each message is slow. */
 const REFILL = 16;
 
-/** What is counted, at one moment. */
-interface Reading {
-  readonly at: number;
-  readonly published: number;
-  readonly deliveries: number;
-  readonly frames: number;
-  readonly bytes: number;
-  readonly systemCpu: number;
-  readonly driverCpu: number;
-  readonly busy: number;
-}
-
 export class Flow {
-  readonly #order: FlowOrder;
-  readonly #cast: Cast;
-  readonly #window: number;
+  readonly #pace: Pace;
+  readonly #crowd: Crowd;
+  readonly #publishers: readonly Client[];
+  readonly #stamp: (stamp: Stamp) => string;
+  #turn = 0;
   #stopped = false;
 
-  constructor(order: FlowOrder, cast: Cast) {
-    this.#order = order;
-    this.#cast = cast;
-    this.#window = order.pace === 'one' ? 1 : order.window;
+  constructor(
+    { pace, payloadBytes }: Pick<FlowOrder, 'pace' | 'payloadBytes'>,
+    crowd: Crowd,
+    publishers: readonly Client[],
+  ) {
+    this.#pace = pace;
+    this.#crowd = crowd;
+    this.#publishers = publishers;
+    this.#stamp = stamper(payloadBytes);
+    crowd.tally.messageBytes = payloadBytes;
   }
 
-  async run(): Promise<Flowed> {
-    const { publisher, tally } = this.#cast;
-    const { warmupSeconds, seconds } = this.#order;
-    tally.messageBytes = this.#order.payloadBytes;
-    tally.wake = () => this.#pump();
-    publisher.answered = () => this.#pump();
-    this.#pump();
+  begin(): void {
+    const { tally } = this.#crowd;
+    if (this.#pace.kind === 'rate') {
+      void this.#keepRate(this.#pace.perSecond);
+      return;
+    }
+    const window = this.#pace.messages;
+    tally.wake = () => this.#pump(window);
+    for (const { mouth } of this.#publishers) {
+      if (mouth !== null) mouth.answered = () => this.#pump(window);
+    }
+    this.#pump(window);
+  }
+
+  async measure({ warmupSeconds, seconds, pids }: FlowOrder): Promise<Flowed> {
+    const { tally } = this.#crowd;
+    this.begin();
     await sleep(warmupSeconds * 1000);
     tally.latency.clear();
     tally.measuring = true;
-    const before = this.#read();
+    const usage = new Usage(pids);
+    const before = this.#counts();
     await sleep(seconds * 1000);
-    const after = this.#read();
+    const used = usage.pause();
+    const after = this.#counts();
     tally.measuring = false;
+    await this.end();
+    return {
+      ...used,
+      published: after.published - before.published,
+      deliveries: after.deliveries - before.deliveries,
+      frames: after.frames - before.frames,
+      bytes: after.bytes - before.bytes,
+      latency: tally.latency.sparse(),
+      ...this.outcome(),
+    };
+  }
+
+  /** Publishes no more, and waits until all has come. */
+  async end(): Promise<void> {
     this.#stopped = true;
-    await this.#drained();
-    return this.#result(before, after);
+    const until = performance.now() + DRAIN_MS;
+    const { tally, audience } = this.#crowd;
+    const missing = (): boolean =>
+      tally.acked < tally.sent || tally.deliveries < tally.sent * audience;
+    while (missing() && performance.now() < until && tally.broken === 0) await sleep(20);
+  }
+
+  /** To be asked at the end. */
+  outcome(): Pick<Flowed, 'lost' | 'disordered' | 'problem'> {
+    const { tally, audience } = this.#crowd;
+    return {
+      // What never came at the end leaves no gap behind it, so it is counted from the other side.
+      lost: Math.max(0, tally.sent * audience - tally.deliveries),
+      disordered: tally.disordered,
+      problem: problemOf(tally),
+    };
   }
 
   /**
    * Publishes what the window has room for. What is under way is what was not answered yet or not
    * delivered to everyone, so that neither the system nor the kernel hides a growing queue.
    */
-  #pump(): void {
+  #pump(window: number): void {
     if (this.#stopped) return;
-    const { publisher, subscribers, tally } = this.#cast;
-    const everywhere = Math.floor(tally.deliveries / subscribers.length);
-    const room = this.#window - (publisher.sent - Math.min(publisher.acked, everywhere));
-    const enough = Math.max(1, Math.floor(this.#window / REFILL));
-    if (room >= enough) publisher.publish(room);
-    const wakeAtMessage = publisher.sent - this.#window + enough;
+    const { tally, audience } = this.#crowd;
+    const everywhere = Math.floor(tally.deliveries / audience);
+    const room = window - (tally.sent - Math.min(tally.acked, everywhere));
+    const enough = Math.max(1, Math.floor(window / REFILL));
+    if (room >= enough) this.#publish(room, nowUs());
+    const wakeAtMessage = tally.sent - window + enough;
     // When only the answers are late, they wake us.
-    if (wakeAtMessage > everywhere) tally.wakeAt = wakeAtMessage * subscribers.length;
+    if (wakeAtMessage > everywhere) tally.wakeAt = wakeAtMessage * audience;
   }
 
-  #read(): Reading {
-    const { publisher, tally } = this.#cast;
-    const { user, system } = process.cpuUsage();
-    return {
-      at: performance.now(),
-      published: publisher.sent,
-      deliveries: tally.deliveries,
-      frames: tally.frames,
-      bytes: tally.bytes,
-      systemCpu: cpuSecondsOf(this.#order.systemPid),
-      driverCpu: (user + system) / 1e6,
-      busy: busySeconds(),
-    };
+  /** Late or not, a message has the time at which it was due: who waits for us waits, too. */
+  async #keepRate(perSecond: number): Promise<void> {
+    const began = nowUs();
+    for (let next = 0; !this.#stopped;) {
+      const due = Math.floor(((nowUs() - began) / 1e6) * perSecond);
+      for (; next <= due; next += 1) this.#publish(1, began + (next / perSecond) * 1e6);
+      const waitMs = (began + (next / perSecond) * 1e6 - nowUs()) / 1000;
+      // A timer has whole milliseconds, and is late rather than early.
+      await sleep(Math.max(0, Math.floor(waitMs)));
+    }
   }
 
-  async #drained(): Promise<void> {
-    const { publisher, subscribers, tally } = this.#cast;
-    const until = performance.now() + DRAIN_MS;
-    const missing = (): boolean =>
-      publisher.acked < publisher.sent ||
-      tally.deliveries < publisher.sent * (subscribers.length - tally.broken);
-    while (missing() && performance.now() < until) await sleep(20);
+  /** In turn by the publishers there are, each its part in one write. */
+  #publish(count: number, timeUs: number): void {
+    const publishers = this.#publishers;
+    const share = Math.ceil(count / publishers.length);
+    for (let left = count; left > 0; left -= share) {
+      const { mouth, socket } = publishers[this.#turn % publishers.length] ?? {};
+      this.#turn += 1;
+      if (socket === undefined) return;
+      mouth?.publish(socket, { count: Math.min(share, left), timeUs, stamp: this.#stamp });
+    }
   }
 
-  #result(before: Reading, after: Reading): Flowed {
-    const { publisher, subscribers, tally } = this.#cast;
-    const system = after.systemCpu - before.systemCpu;
-    const driver = after.driverCpu - before.driverCpu;
-    return {
-      seconds: (after.at - before.at) / 1000,
-      published: after.published - before.published,
-      deliveries: after.deliveries - before.deliveries,
-      frames: after.frames - before.frames,
-      bytes: after.bytes - before.bytes,
-      latency: tally.latency.sparse(),
-      // What never came at the end leaves no gap behind it, so it is counted from the other side.
-      lost: publisher.sent * subscribers.length - tally.deliveries,
-      disordered: tally.disordered,
-      problem: this.#problem(),
-      systemCpuSeconds: system,
-      driverCpuSeconds: driver,
-      othersCpuSeconds: Math.max(0, after.busy - before.busy - system - driver),
-    };
+  #counts(): { published: number; deliveries: number; frames: number; bytes: number } {
+    const { sent, deliveries, frames, bytes } = this.#crowd.tally;
+    return { published: sent, deliveries, frames, bytes };
   }
+}
 
-  #problem(): string {
-    const { publisher, tally } = this.#cast;
-    if (publisher.problem !== null) return `the publisher: ${publisher.problem}`;
-    if (tally.broken > 0) return `${tally.broken} subscribers broke: ${tally.why}`;
-    const unanswered = publisher.sent - publisher.acked;
-    return unanswered > 0 ? `${unanswered} messages were not answered` : '';
-  }
+/** What went wrong; '' when nothing did. */
+export function problemOf({ sent, acked, refusal, broken, why }: Tally): string {
+  if (refusal !== '') return `refused: ${refusal}`;
+  if (broken > 0) return `${broken} connections broke: ${why}`;
+  return acked < sent ? `${sent - acked} messages were not answered` : '';
 }

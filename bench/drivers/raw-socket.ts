@@ -30,7 +30,11 @@ const READ_BYTES = 512 * 1024;
 const readBuffer = Buffer.allocUnsafeSlow(READ_BYTES);
 
 /** A masked frame. The mask is zeros, which is within the format and saves the driver the XOR. */
-export function clientFrame(payload: Uint8Array | string, opcode = TEXT): Buffer {
+export function clientFrame(payload: Uint8Array | string, binary: boolean): Buffer {
+  return frameOf(payload, binary ? BINARY : TEXT);
+}
+
+function frameOf(payload: Uint8Array | string, opcode: number): Buffer {
   const length = Buffer.byteLength(payload);
   const extended = length < 126 ? 0 : length < 65_536 ? 2 : 8;
   const head = 2 + extended;
@@ -71,10 +75,6 @@ export class RawSocket {
     this.#socket.write(frames);
   }
 
-  send(text: string): void {
-    this.write(clientFrame(text));
-  }
-
   /** Stops reading from the kernel: a slow reader. */
   pause(): void {
     this.#socket.pause();
@@ -84,9 +84,10 @@ export class RawSocket {
     this.#socket.resume();
   }
 
+  /** At once, by a reset: an end in order would keep the port for a minute. */
   end(): void {
     this.#ended = true;
-    this.#socket.destroy();
+    this.#socket.resetAndDestroy();
   }
 
   #lose(why: string): void {
@@ -159,7 +160,7 @@ export class RawSocket {
     if (opcode === TEXT || opcode === BINARY) {
       this.#sink.message(bytes, from, to);
     } else if (opcode === PING) {
-      this.write(clientFrame(bytes.subarray(from, to), PONG));
+      this.write(frameOf(bytes.subarray(from, to), PONG));
     } else if (opcode === CLOSE) {
       const code = to - from >= 2 ? bytes.readUInt16BE(from) : 1005;
       this.#lose(`closed with ${code} ${bytes.toString('utf8', Math.min(from + 2, to), to)}`);

@@ -1,12 +1,15 @@
-/** What all subscribers of a driver have received so far. */
+/** What a crowd, and whoever speaks to it, have said and heard so far. */
 import { Histogram } from './histogram.ts';
 
 export class Tally {
+  /** Messages sent, and answers that came; the first that was a refusal. */
+  sent = 0;
+  acked = 0;
+  refusal = '';
   deliveries = 0;
   frames = 0;
   bytes = 0;
-  /** Messages that never came, that came twice or late, and those among the frames looked into. */
-  lost = 0;
+  /** Messages that came twice, late, or after one that never came; found where they are looked into. */
   disordered = 0;
   readonly latency = new Histogram();
   /** Of one message, as it is published. */

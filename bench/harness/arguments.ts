@@ -19,6 +19,7 @@ export interface Arguments {
 
 export const HELP = `npm run bench -- [scenario…] [options]
 npm run bench -- compare <commit or folder> <commit or folder> [scenario…] [options]
+npm run bench -- micro [beginning of a name…]
 
 ${SCENARIOS.map(({ name, about }) => `  ${name.padEnd(18)} ${about}`).join('\n')}
 

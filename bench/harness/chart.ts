@@ -1,7 +1,7 @@
 /** Bars as SVG, readable on light and dark pages. */
 import type { Scenario } from './scenario.ts';
 import type { Summary } from './summary.ts';
-import { count } from './table.ts';
+import { count } from './count.ts';
 
 const WIDTH = 720;
 const LEFT = 130;

@@ -65,9 +65,9 @@ export class Child {
     clearTimeout(late);
   }
 
-  /** At once, for a run that is interrupted. */
+  /** For a run that is interrupted: it ends by itself, with what it has started. */
   kill(): void {
-    this.#process.kill('SIGKILL');
+    if (this.#process.connected) this.#process.disconnect();
   }
 
   #answered({ answer, problem }: Message): void {

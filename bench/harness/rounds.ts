@@ -5,7 +5,7 @@ import type { Measure, Scenario } from './scenario.ts';
 import type { StageOptions } from './stage.ts';
 import { Stage } from './stage.ts';
 import type { Contender } from './summary.ts';
-import { count } from './table.ts';
+import { count } from './count.ts';
 
 export interface Entrant {
   readonly name: string;

@@ -11,16 +11,17 @@ export interface Scenario {
   readonly better: 'more' | 'less';
   /** Against whom it runs unless other systems are asked for. */
   readonly systems: readonly SystemName[];
-  /** What ours is to reach, as ratios of the main figure. */
+  /** What ours is to reach. */
   readonly targets: readonly Target[];
   run(stage: Stage): Promise<Measure>;
 }
 
-interface Target {
-  readonly against: SystemName;
-  /** At least (or, where less is better, at most) this many times the other's figure. */
-  readonly ratio: number;
-}
+/** Of the main figure: at least so much, or, where less is better, at most. */
+export type Target =
+  /** So many times the figure of another. */
+  | { readonly against: SystemName; readonly ratio: number }
+  /** Whatever others do. */
+  | { readonly bound: number };
 
 export interface Measure {
   /** In the scenario's unit. */

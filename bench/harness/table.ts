@@ -1,4 +1,5 @@
 /** A summary as text in columns. */
+import { count } from './count.ts';
 import type { Scenario } from './scenario.ts';
 import type { Summary } from './summary.ts';
 
@@ -25,12 +26,7 @@ function timesOf({ latencyMs }: Summary): string[] {
   return [p50, p99, p999, max].map(String);
 }
 
-/** 1,234,567 and 1.25. */
-export function count(value: number): string {
-  return value.toLocaleString('en-US', { maximumFractionDigits: value < 100 ? 2 : 0 });
-}
-
-function aligned(rows: readonly (readonly string[])[]): string {
+export function aligned(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) =>
     Math.max(...rows.map((row) => row[column]?.length ?? 0)),
   );

@@ -1,7 +1,8 @@
 /** What a connection costs that is there, authenticated and subscribed, and silent. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Measure, Scenario } from '../harness/scenario.ts';
-import type { Driver, RunningSystem, Stage } from '../harness/stage.ts';
+import type { Stage } from '../harness/stage.ts';
+import { megabytes } from './measure.ts';
 
 const CONNECTIONS = 10_000;
 /**
@@ -17,38 +18,27 @@ const AT_ONCE = 100;
  */
 const YOUNG_AT_FULL_SIZE = ['--min-semi-space-size=16', '--max-semi-space-size=16'];
 
-async function connect(
-  driver: Driver,
-  { port, dialect }: RunningSystem,
-  {
-    stage,
-    hears,
-    first,
-    count,
-  }: { stage: Stage; hears: 'all' | 'each'; first: number; count: number },
-): Promise<void> {
-  await driver.ask({
-    do: 'open',
-    dialect,
-    port,
-    secret: stage.secret,
-    connections: count,
-    hears,
-    // Longer than what V8 keeps once by itself when it parses JSON.
-    channel: 'general-discussion',
-    atOnce: AT_ONCE,
-    firstIndex: first,
-  });
-}
-
-async function measure(stage: Stage, hears: 'all' | 'each'): Promise<Measure> {
-  const system = await stage.system({}, YOUNG_AT_FULL_SIZE);
+async function measure(stage: Stage, channels: number): Promise<Measure> {
+  const system = await stage.system({ pings: true }, { flags: YOUNG_AT_FULL_SIZE });
   await system.churn();
   const fresh = await system.memory();
   const driver = stage.driver();
-  await connect(driver, system, { stage, hears, first: 0, count: WARM });
+  const connect = async (firstIndex: number, connections: number): Promise<void> => {
+    await driver.ask({
+      do: 'open',
+      ...system.address(),
+      crowd: 'fast',
+      connections,
+      firstIndex,
+      // Longer than what V8 keeps once by itself when it parses JSON.
+      hears: { channel: 'general-discussion', channels, each: 1 },
+      speakers: 0,
+      atOnce: AT_ONCE,
+    });
+  };
+  await connect(0, WARM);
   const before = await system.memory();
-  await connect(driver, system, { stage, hears, first: WARM, count: CONNECTIONS });
+  await connect(WARM, CONNECTIONS);
   await sleep(1000);
   const after = await system.memory();
   const { snapshot } = stage.options;
@@ -62,7 +52,7 @@ async function measure(stage: Stage, hears: 'all' | 'each'): Promise<Measure> {
       'anon B/conn': each(before.anonymous, after.anonymous),
       'external B/conn': each(before.external, after.external),
       'from start B/conn': Math.round((after.total - fresh.total) / (WARM + CONNECTIONS)),
-      'rss MB': Math.round(after.total / 1e5) / 10,
+      'rss MB': megabytes(after.total),
     },
     latency: null,
     lost: 0,
@@ -74,20 +64,21 @@ const common = {
   unit: 'B/conn',
   better: 'less',
   systems: ['uws-raw', 'sluice'],
-  targets: [],
+  targets: [{ bound: 3072 }, { against: 'socketio', ratio: 0.1 }],
 } as const;
 
-export const idleMemory: Scenario = {
-  ...common,
-  name: 'idle-memory',
-  about: '10,000 idle connections with a token, all in one channel: resident bytes of each',
-  run: (stage) => measure(stage, 'all'),
-};
-
-export const idleMemoryEach: Scenario = {
-  ...common,
-  name: 'idle-memory-each',
-  about:
-    '10,000 idle connections with a token, each in a channel of its own: resident bytes of each',
-  run: (stage) => measure(stage, 'each'),
-};
+export const IDLE: readonly Scenario[] = [
+  {
+    ...common,
+    name: 'idle-memory',
+    about: '10,000 idle connections with a token, all in one channel: resident bytes of each',
+    run: (stage) => measure(stage, 1),
+  },
+  {
+    ...common,
+    name: 'idle-memory-each',
+    about:
+      '10,000 idle connections with a token, each in a channel of its own: resident bytes of each',
+    run: (stage) => measure(stage, WARM + CONNECTIONS),
+  },
+];

@@ -1,12 +1,21 @@
 /** All scenarios, in the order in which they run. */
 import type { Scenario } from '../harness/scenario.ts';
-import { fanout, fanoutHistory, fanoutOne } from './fanout.ts';
-import { idleMemory, idleMemoryEach } from './idle-memory.ts';
+import { CONNECT } from './connect.ts';
+import { FLOWS } from './flows.ts';
+import { IDLE } from './idle-memory.ts';
+import { LATENCIES } from './latency.ts';
+import { SHARED } from './redis.ts';
+import { REQUESTS } from './requests.ts';
+import { SLOW } from './slow.ts';
+import { STORM } from './storm.ts';
 
 export const SCENARIOS: readonly Scenario[] = [
-  fanout,
-  fanoutOne,
-  fanoutHistory,
-  idleMemory,
-  idleMemoryEach,
+  ...FLOWS,
+  ...LATENCIES,
+  ...SLOW,
+  CONNECT,
+  STORM,
+  ...REQUESTS,
+  ...SHARED,
+  ...IDLE,
 ];

@@ -54,8 +54,8 @@ async function main(name = '', options = '{}'): Promise<void> {
   process.on('disconnect', () => process.exit());
   try {
     const { system } = await SYSTEMS[name]();
-    const port = await system.start(JSON.parse(options) as SystemOptions);
-    process.send?.({ answer: { port, dialect: system.dialect } });
+    const started = await system.start(JSON.parse(options) as SystemOptions);
+    process.send?.({ answer: { pid: process.pid, ...started, dialect: system.dialect } });
   } catch (error) {
     if (!(error instanceof Absent)) throw error;
     process.send?.({ answer: { absent: error.message } });

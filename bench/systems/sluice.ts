@@ -1,29 +1,49 @@
-/** Our gateway: what a user gets by `createGateway`, with the rates off. */
+/** Our gateway: what a user gets by `createGateway`, without the bounds of one client's commands. */
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import type { createGateway as createGatewayType } from '../../src/gateway.ts';
-import type { System } from './system.ts';
+import type { Started, System, SystemOptions } from './system.ts';
 
 interface GatewayModule {
   readonly createGateway: typeof createGatewayType;
 }
 
-export const system: System = {
-  dialect: 'sluice',
-  async start({ secret, root, history }) {
-    const url = pathToFileURL(join(root, 'src/gateway.ts')).href;
-    const { createGateway } = (await import(url)) as GatewayModule;
-    const kept = { history: { size: history, ttl: '5m' }, recovery: true };
-    const gateway = createGateway({
-      host: '127.0.0.1',
-      port: 0,
-      tokens: { hmacSecret: secret },
-      // A publisher at full speed is what these keep away.
-      limits: { framesPerSecond: 0, commandsPerSecond: 0 },
-      namespaces: {
-        default: { subscribe: 'client', publish: 'client', ...(history > 0 ? kept : {}) },
-      },
-    });
-    return (await gateway.start()).port;
-  },
-};
+async function start(options: SystemOptions): Promise<Started> {
+  const { secret, apiKey, root, history, presence, slowConsumer, redis, pings } = options;
+  const url = pathToFileURL(join(root, 'src/gateway.ts')).href;
+  const { createGateway } = (await import(url)) as GatewayModule;
+  const kept = history > 0 ? { history: { size: history, ttl: '5m' }, recovery: true } : {};
+  const gateway = createGateway({
+    host: '127.0.0.1',
+    port: 0,
+    tokens: { hmacSecret: secret },
+    api: { keys: [apiKey] },
+    // A publisher at full speed, or one that was held up and makes up for it, is what these keep away.
+    limits: {
+      framesPerSecond: 0,
+      commandsPerSecond: 0,
+      mailboxMessages: 100_000,
+      mailboxBytes: '64MiB',
+    },
+    namespaces: {
+      default: { subscribe: 'client', publish: 'client', slowConsumer, presence, ...kept },
+    },
+    hooks: { rpc: ({ data }) => data },
+    ...(redis === null ? {} : { redis: { url: redis } }),
+    ...(pings ? {} : { ping: { interval: '1h' } }),
+  });
+  const { port } = await gateway.start();
+  await ready(port);
+  return { port };
+}
+
+/** With Redis a gateway listens before it has reached it. */
+async function ready(port: number): Promise<void> {
+  while (!(await fetch(`http://127.0.0.1:${port}/ready`)).ok) await sleep(50);
+}
+
+export const system: System = { dialect: 'sluice', start };
+
+/** The same gateway, and clients that speak MessagePack. */
+export const packed: System = { dialect: 'sluice-msgpack', start };

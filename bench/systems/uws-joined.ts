@@ -3,12 +3,14 @@
  * one frame. It has neither tokens, rules, history nor a policy for slow readers.
  */
 import type { WebSocket } from 'uWebSockets.js';
-import { App, us_socket_local_port } from 'uWebSockets.js';
+import { App } from 'uWebSockets.js';
 import type { System } from './system.ts';
-import { BACKPRESSURE_BYTES } from './uws-raw.ts';
+import { alone } from './system.ts';
+import { addressed, listen, upgrade, WEBSOCKET } from './uws-app.ts';
 
 const PLUS = 0x2b;
 const EQUALS = 0x3d;
+const AT = 0x40;
 const NEWLINE = Buffer.from('\n');
 
 interface Speaker {
@@ -28,10 +30,10 @@ const channels = new Map<string, Set<Listener>>();
 const pending = new Map<string, Uint8Array[]>();
 const speakers = new Set<Listener>();
 
-/** At the end of the turn, as late as the gateway's. */
+/** At the end of the turn, as late as the gateway's. The message must be a copy. */
 function publish(channel: string, message: ArrayBuffer, envelope: Envelope): void {
   if (pending.size === 0 && speakers.size === 0) setImmediate(flush, envelope);
-  const copy = new Uint8Array(message.slice(0));
+  const copy = new Uint8Array(message);
   const messages = pending.get(channel);
   if (messages === undefined) pending.set(channel, [copy]);
   else messages.push(copy);
@@ -71,40 +73,33 @@ function isPurpose(socket: Listener, message: Uint8Array): boolean {
 
 export const joined = (envelope: Envelope): System => ({
   dialect: 'plain',
-  start: () =>
-    new Promise((resolve, reject) => {
-      const app = App();
-      app.ws<Speaker>('/*', {
-        idleTimeout: 0,
-        sendPingsAutomatically: false,
-        maxBackpressure: BACKPRESSURE_BYTES,
-        maxPayloadLength: 64 * 1024,
-        upgrade(response, request, context) {
-          response.upgrade<Speaker>(
-            { target: '', answers: 0 },
-            request.getHeader('sec-websocket-key'),
-            '',
-            '',
-            context,
-          );
-        },
-        message(socket, message) {
-          if (isPurpose(socket, new Uint8Array(message))) return;
-          const data = socket.getUserData();
-          publish(data.target, message, envelope);
-          data.answers += 1;
-          speakers.add(socket);
-        },
-        close(socket) {
-          speakers.delete(socket);
-          for (const listeners of channels.values()) listeners.delete(socket);
-        },
-      });
-      app.listen('127.0.0.1', 0, (listening) => {
-        if (listening === false) reject(new Error('cannot listen'));
-        else resolve(us_socket_local_port(listening));
-      });
-    }),
+  start(options) {
+    alone(options);
+    const app = App();
+    app.ws<Speaker>('/*', {
+      ...WEBSOCKET,
+      maxBackpressure: options.backlogBytes,
+      upgrade: (response, request, context) =>
+        upgrade(response, request, context, { target: '', answers: 0 }),
+      message(socket, message) {
+        if (isPurpose(socket, new Uint8Array(message))) return;
+        const data = socket.getUserData();
+        if (new Uint8Array(message)[0] === AT) {
+          const { channel, rest } = addressed(message);
+          publish(channel, rest, envelope);
+        } else {
+          publish(data.target, message.slice(0), envelope);
+        }
+        data.answers += 1;
+        speakers.add(socket);
+      },
+      close(socket) {
+        speakers.delete(socket);
+        for (const listeners of channels.values()) listeners.delete(socket);
+      },
+    });
+    return listen(app);
+  },
 });
 
 const NOTHING = new Uint8Array();

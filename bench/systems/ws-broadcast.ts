@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { WebSocketServer } from 'ws';
 import type { WebSocket } from 'ws';
 import type { System } from './system.ts';
+import { alone } from './system.ts';
 
 const PLUS = 0x2b;
 const EQUALS = 0x3d;
@@ -29,12 +30,13 @@ function connected(socket: WebSocket): void {
 
 export const system: System = {
   dialect: 'plain',
-  async start() {
+  async start(options) {
+    alone(options);
     const http = createServer();
     new WebSocketServer({ server: http, perMessageDeflate: false }).on('connection', connected);
     const { promise, resolve } = Promise.withResolvers<void>();
     http.listen(0, '127.0.0.1', 2048, resolve);
     await promise;
-    return (http.address() as AddressInfo).port;
+    return { port: (http.address() as AddressInfo).port };
   },
 };

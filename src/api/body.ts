@@ -1,13 +1,14 @@
 /** The body of a request: its value, and beside it the text, for what must stay as it was sent. */
 import { assert } from '../kernel/assert.ts';
 import { Refusal } from '../kernel/errors.ts';
-import { depthOf, itemsOf, jsonOf, membersOf } from '../kernel/json-text.ts';
+import type { Json } from '../kernel/data.ts';
+import { itemsOf, jsonOf, membersOf, outlineOf } from '../kernel/json-text.ts';
 import { isFields } from '../protocol/body.ts';
 
-/** A JSON value and the text it was read from. */
+/** A JSON value and, where it is an object, the texts that its members were read from. */
 export interface Body {
   readonly value: unknown;
-  readonly text: string;
+  readonly members: ReadonlyMap<string, string>;
 }
 
 /** Fields that others will read: in every request they are kept as text. */
@@ -21,20 +22,25 @@ export function readBody(bytes: Uint8Array, depthMax: number): Body {
   // Who has nothing to say need not say so.
   const text = bytes.length === 0 ? '{}' : textOf(bytes);
   const value = parse(text);
-  if (depthOf(text) > depthMax) {
+  const { depth, members } = outlineOf(text);
+  if (depth > depthMax) {
     throw new Refusal('badRequest', `the body is nested more than ${depthMax} levels deep`);
   }
-  return { value, text };
+  return { value, members };
+}
+
+/** For a text that was read before. */
+export function bodyOf(json: Json): Body {
+  return { value: json.value(), members: membersOf(json.text) };
 }
 
 /** The value of a body, with a `Json` in the place of each raw field. */
-export function fieldsOf({ value, text }: Body): unknown {
+export function fieldsOf({ value, members }: Body): unknown {
   if (!isFields(value)) return value;
   const fields = { ...value };
-  const present = RAW_FIELDS.filter((name) => Object.hasOwn(value, name));
-  if (present.length === 0) return fields;
-  const members = membersOf(text);
-  for (const name of present) fields[name] = jsonOf(partOf(members, name));
+  for (const name of RAW_FIELDS) {
+    if (Object.hasOwn(value, name)) fields[name] = jsonOf(partOf(members, name));
+  }
   return fields;
 }
 
@@ -42,14 +48,14 @@ export function fieldsOf({ value, text }: Body): unknown {
 export function itemBodies(body: Body, field: string): readonly Body[] {
   const values = isFields(body.value) ? body.value[field] : null;
   assert(Array.isArray(values), `${field} was checked to be an array`);
-  const texts = itemsOf(partOf(membersOf(body.text), field));
-  return texts.map((text, index) => ({ value: values[index], text }));
+  const texts = itemsOf(partOf(body.members, field));
+  return texts.map((text, index) => ({ value: values[index], ...outlineOf(text) }));
 }
 
 /** One field of a body that is an object, as a body of its own. */
-export function memberBody({ value, text }: Body, field: string): Body {
+export function memberBody({ value, members }: Body, field: string): Body {
   assert(isFields(value), 'the body was checked to be an object');
-  return { value: value[field], text: partOf(membersOf(text), field) };
+  return { value: value[field], ...outlineOf(partOf(members, field)) };
 }
 
 function partOf(members: ReadonlyMap<string, string>, field: string): string {

@@ -4,7 +4,7 @@ import type { Draft, Publication } from '../channel/publication.ts';
 import { placed } from '../channel/publication.ts';
 import { Json } from '../kernel/data.ts';
 import { Malformed, Reader, Writer } from '../redis/bytes.ts';
-import { HEAD_BYTES, readWho, writeWho } from '../redis/envelope.ts';
+import { HEAD_BYTES, headOf, readWho, writeWho } from '../redis/envelope.ts';
 
 const BINARY = 1;
 const INFO = 2;
@@ -61,15 +61,35 @@ function readTags(reader: Reader): Readonly<Record<string, string>> {
   return Object.fromEntries(entries);
 }
 
+const COLON = 0x3a;
+const LENGTH_BYTES = 4;
+
+/** Publications in a row, as the bus carries them: each after its length. */
+export function runOf(bodies: readonly Buffer[]): Buffer {
+  const run = Buffer.allocUnsafe(
+    bodies.reduce((sum, { length }) => sum + LENGTH_BYTES + length, 0),
+  );
+  let at = 0;
+  for (const body of bodies) {
+    at = run.writeUInt32BE(body.length, at);
+    at += body.copy(run, at);
+  }
+  return run;
+}
+
+const NO_PLACE = '0::';
+
+/** A message of the bus with publications that are kept nowhere, as publish.lua writes one. */
+export function messageOf(run: Buffer): Buffer {
+  return Buffer.concat([Buffer.from(headOf('publications') + NO_PLACE), run]);
+}
+
 /** What a message of the bus holds of one channel. */
 export interface Arrival {
   readonly channel: ChannelName;
   readonly epoch: string;
   readonly publications: readonly Publication[];
 }
-
-const COLON = 0x3a;
-const LENGTH_BYTES = 4;
 
 /** Reads a message that publish.lua wrote, whose head was read. @throws {Malformed} */
 export function arrivalOf(channel: ChannelName, message: Buffer): Arrival {

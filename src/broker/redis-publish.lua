@@ -3,10 +3,12 @@
 -- ARGV  1 channel of the bus   2 PUBLISH or SPUBLISH   3 life, '' where it is to be found out
 --       4 a new epoch   5 how many are kept, 0: none   6 for how long, in ms
 --       7 how long the stream is remembered   8 how long an idempotency key is
---       then for each: the body and 0; or the body, 1, the place of its idempotency key in KEYS
---       or 0, its digest, its version or 0, what it is a version of
+--       then for each: 0 and a run of bodies, each after its length in four bytes; or 1, one such,
+--       the place of its idempotency key in KEYS or 0, its digest, its version or 0, what it is a
+--       version of
 -- Returns the epoch, then for each what became of it, its offset, its epoch, and when it was
--- published, in ms. That is also in the id of an entry of the stream, behind the offset.
+-- published, in ms; of a run those of the first, and the offsets of the others follow it. The time
+-- is also in the id of an entry of the stream, behind the offset.
 
 local PUBLISHED, REPEATED, OUTDATED, CONFLICT = 0, 1, 2, 3
 
@@ -28,12 +30,17 @@ local function answer(outcome, at, of, ms)
   reply[#reply + 1] = ms
 end
 
-local function place(body)
-  bodies[#bodies + 1] = struct.pack('>I4', #body)
-  bodies[#bodies + 1] = body
+local function place(run)
+  bodies[#bodies + 1] = run
   if not kept then return end
-  offset = offset + 1
-  redis.call('XADD', stream, 'MAXLEN', size, digits(offset) .. '-' .. now, 'd', body)
+  local at = 1
+  while at <= #run do
+    local from = at + 4
+    at = from + struct.unpack('>I4', run, at)
+    offset = offset + 1
+    redis.call('XADD', stream, 'MAXLEN', size, digits(offset) .. '-' .. now, 'd',
+      string.sub(run, from, at - 1))
+  end
 end
 
 -- Whether it was published before; if so, that is answered.
@@ -70,12 +77,13 @@ end
 
 local at = 9
 while at <= #ARGV do
-  local body = ARGV[at]
-  if ARGV[at + 1] == '0' then
-    publish(body, 0, '', '0', '')
+  local run = ARGV[at + 1]
+  if ARGV[at] == '0' then
+    answer(PUBLISHED, kept and offset + 1 or 0, epoch, now)
+    place(run)
     at = at + 2
   else
-    publish(body, tonumber(ARGV[at + 2]), ARGV[at + 3], ARGV[at + 4], ARGV[at + 5])
+    publish(run, tonumber(ARGV[at + 2]), ARGV[at + 3], ARGV[at + 4], ARGV[at + 5])
     at = at + 6
   end
 end

@@ -1,4 +1,7 @@
-/** Publications on their way to Redis: those of one turn travel together, those of one channel as one. */
+/**
+ * Publications on their way to Redis. Those of one turn travel together; those of one channel as
+ * one, and what is published there until the answer comes gathers for the next call.
+ */
 import type { Draft } from '../channel/publication.ts';
 import { digestOf } from '../channel/publication.ts';
 import { Deferred } from '../kernel/deferred.ts';
@@ -12,7 +15,7 @@ import { listOf, numberOf, textOf } from '../redis/reply.ts';
 import { scriptOf } from '../redis/script.ts';
 import type { HistoryRules, Published, PublishOptions } from './broker.ts';
 import { IDEMPOTENCY_TTL_MS, STREAM_OUTLIVES_MS } from './broker.ts';
-import { bodyOf } from './redis-body.ts';
+import { bodyOf, messageOf, runOf } from './redis-body.ts';
 
 const PUBLISH = scriptOf(
   new URL('redis-stream.lua', import.meta.url),
@@ -26,6 +29,7 @@ const BATCH_BYTES_MAX = 256 * 1024;
 const WAITING_BYTES_MAX = 64 * 1024 * 1024;
 
 const NOT_KEPT: HistoryRules = { size: 0, ttlMs: 0 };
+const NOWHERE: Position = { offset: 0, epoch: '' };
 
 /** What the script says became of a publication. */
 const OUTCOMES = ['published', 'repeated', 'outdated', 'conflict'] as const;
@@ -45,12 +49,18 @@ interface Batch {
   bytes: number;
 }
 
+/** One channel, while something of it waits or is under way. */
+interface Queue {
+  readonly waiting: Batch[];
+  calls: number;
+}
+
 export class RedisPublisher {
   readonly #redis: Redis;
   readonly #newEpoch: () => string;
-  /** Of this turn, in the order they were begun, and of each channel the last. */
-  #batches: Batch[] = [];
-  readonly #open = new Map<string, Batch>();
+  readonly #queues = new Map<string, Queue>();
+  /** Those that were quiet until this turn. */
+  #roused: Queue[] = [];
   #waitingBytes = 0;
 
   constructor(redis: Redis, newEpoch: () => string) {
@@ -74,68 +84,133 @@ export class RedisPublisher {
   }
 
   #batchFor(channel: string, history: HistoryRules | null, bytes: number): Batch {
-    const open = this.#open.get(channel);
+    const { waiting } = this.#queueOf(channel);
+    const last = waiting.at(-1);
     const fits =
-      open !== undefined &&
-      (open.history === null) === (history === null) &&
-      open.items.length < BATCH_MAX &&
-      open.bytes + bytes <= BATCH_BYTES_MAX;
-    if (fits) return open;
+      last !== undefined &&
+      (last.history === null) === (history === null) &&
+      last.items.length < BATCH_MAX &&
+      last.bytes + bytes <= BATCH_BYTES_MAX;
+    if (fits) return last;
     const batch: Batch = { channel, history, items: [], bytes: 0 };
-    if (this.#batches.length === 0) setImmediate(() => this.#flush());
-    this.#batches.push(batch);
-    this.#open.set(channel, batch);
+    waiting.push(batch);
     return batch;
   }
 
-  #flush(): void {
-    const batches = this.#batches;
-    this.#batches = [];
-    this.#open.clear();
-    for (const batch of batches) void this.#send(batch);
+  #queueOf(channel: string): Queue {
+    const known = this.#queues.get(channel);
+    if (known !== undefined) return known;
+    const queue: Queue = { waiting: [], calls: 0 };
+    this.#queues.set(channel, queue);
+    if (this.#roused.length === 0) setImmediate(() => this.#flush());
+    this.#roused.push(queue);
+    return queue;
   }
 
-  async #send(batch: Batch): Promise<void> {
-    const { keys, args } = this.#callOf(batch);
+  #flush(): void {
+    const roused = this.#roused;
+    this.#roused = [];
+    for (const queue of roused) this.#sendAll(queue);
+  }
+
+  #sendAll(queue: Queue): void {
+    const batches = queue.waiting.splice(0);
+    queue.calls = batches.length;
+    for (const batch of batches) void this.#send(batch, queue);
+  }
+
+  async #send(batch: Batch, queue: Queue): Promise<void> {
+    const { history, items } = batch;
     try {
-      settle(batch, listOf(await this.#redis.link.run(PUBLISH, keys, args)));
+      if (history === null && items.every(isPlain)) await this.#publish(batch);
+      else await this.#run(batch);
     } catch (error) {
-      for (const { settle: item } of batch.items) item.reject(error);
+      for (const { settle: item } of items) item.reject(error);
     } finally {
       this.#waitingBytes -= batch.bytes;
+      queue.calls -= 1;
+      if (queue.calls === 0) this.#goOn(batch.channel, queue);
     }
   }
 
-  #callOf({ channel, history, items }: Batch): { keys: string[]; args: Arg[] } {
+  /** What is kept nowhere, and compared with nothing, needs no script. */
+  async #publish({ channel, items }: Batch): Promise<void> {
     const { names, link, publishCommand } = this.#redis;
+    const message = messageOf(runOf(items.map(({ body }) => body)));
+    // Redis tells no time then.
+    const published: Published = { position: NOWHERE, outcome: 'published', atMs: Date.now() };
+    await link.call(publishCommand, names.bus('c', channel), message);
+    for (const { settle: item } of items) item.resolve(published);
+  }
+
+  async #run({ channel, history, items }: Batch): Promise<void> {
+    const { names, link, publishCommand } = this.#redis;
+    const runs = runsOf(items);
     const keys = [names.key('s', channel), names.key('m', channel)];
     const { size, ttlMs } = history ?? NOT_KEPT;
     const args: Arg[] = [names.bus('c', channel), publishCommand, link.life];
     args.push(this.#newEpoch(), size, ttlMs, ttlMs + STREAM_OUTLIVES_MS, IDEMPOTENCY_TTL_MS);
-    for (const { body, draft, options } of items) {
-      const { idempotencyKey, version, versionEpoch } = options;
-      if (idempotencyKey === '' && version === 0) {
-        args.push(body, 0);
-        continue;
-      }
-      // A name has no control character, so the two cannot run into each other.
-      if (idempotencyKey !== '') keys.push(`${names.key('i', channel)}\0${idempotencyKey}`);
-      const [place, digest] = idempotencyKey === '' ? [0, ''] : [keys.length, digestOf(draft)];
-      args.push(body, 1, place, digest, version, versionEpoch);
+    for (const run of runs) this.#ask(run, names.key('i', channel), keys, args);
+    settle(runs, listOf(await link.run(PUBLISH, keys, args)));
+  }
+
+  #ask(run: readonly Item[], keyPrefix: string, keys: string[], args: Arg[]): void {
+    const bodies = runOf(run.map(({ body }) => body));
+    const [first] = run;
+    if (first === undefined || isPlain(first)) {
+      args.push(0, bodies);
+      return;
     }
-    return { keys, args };
+    const { draft, options } = first;
+    const { idempotencyKey, version, versionEpoch } = options;
+    // A name has no control character, so the two cannot run into each other.
+    if (idempotencyKey !== '') keys.push(`${keyPrefix}\0${idempotencyKey}`);
+    const [place, digest] = idempotencyKey === '' ? [0, ''] : [keys.length, digestOf(draft)];
+    args.push(1, bodies, place, digest, version, versionEpoch);
+  }
+
+  /** Nothing of the channel is under way any more. */
+  #goOn(channel: string, queue: Queue): void {
+    if (queue.waiting.length > 0) this.#sendAll(queue);
+    else this.#queues.delete(channel);
   }
 }
 
-function settle({ items }: Batch, [epoch, ...results]: readonly Reply[]): void {
-  for (const [index, { settle: item }] of items.entries()) {
-    const [outcome, offset, of, atMs] = results.slice(index * 4, index * 4 + 4);
-    const position = { offset: numberOf(offset), epoch: textOf(of ?? epoch) };
-    const published = publishedOf(outcome, position, numberOf(atMs));
-    if (published === null) {
-      item.reject(new Refusal('conflict', 'idempotency_key was used for other data'));
-    } else {
-      item.resolve(published);
+/** Whether it is published whatever was published before. */
+function isPlain({ options: { idempotencyKey, version } }: Item): boolean {
+  return idempotencyKey === '' && version === 0;
+}
+
+/** Plain ones that follow each other are one; each of the others is alone. */
+function runsOf(items: readonly Item[]): readonly (readonly Item[])[] {
+  const runs: Item[][] = [];
+  let plain: Item[] | null = null;
+  for (const item of items) {
+    if (isPlain(item) && plain !== null) {
+      plain.push(item);
+      continue;
+    }
+    const run = [item];
+    runs.push(run);
+    plain = isPlain(item) ? run : null;
+  }
+  return runs;
+}
+
+function settle(runs: readonly (readonly Item[])[], reply: readonly Reply[]): void {
+  const [epoch, ...results] = reply;
+  for (const [index, run] of runs.entries()) {
+    const [outcome, first, of, atMs] = results.slice(index * 4, index * 4 + 4);
+    const offset = numberOf(first);
+    const epochOf = textOf(of ?? epoch);
+    for (const [further, { settle: item }] of run.entries()) {
+      const position = { offset: offset === 0 ? 0 : offset + further, epoch: epochOf };
+      const published = publishedOf(outcome, position, numberOf(atMs));
+      if (published === null) {
+        item.reject(new Refusal('conflict', 'idempotency_key was used for other data'));
+      } else {
+        item.resolve(published);
+      }
     }
   }
 }

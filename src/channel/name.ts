@@ -37,13 +37,13 @@ function isName(text: string, lengthMax: number): text is ChannelName {
 }
 
 /** `chat` of `chat:room`, `$chat:room` and `chat:a#1`; `default` of a name without a colon. */
-export function namespaceOf(name: ChannelName): string {
+export function namespaceOf(name: string): string {
   const end = name.indexOf(NAMESPACE_END);
   if (end === -1) return DEFAULT_NAMESPACE;
   return name.slice(isTokenOnly(name) ? 1 : 0, end);
 }
 
-export function isTokenOnly(name: ChannelName): boolean {
+export function isTokenOnly(name: string): boolean {
   return name.startsWith(TOKEN_ONLY);
 }
 

@@ -12,9 +12,12 @@ export interface AudienceOptions {
 }
 
 /** What leaves next: the publications of a turn for those who were there then, or a notice. */
-type Parcel =
-  | { readonly batch: Batch; readonly to: readonly Subscriber[] }
-  | { readonly notice: Notice };
+type Parcel = Delivery | { readonly notice: Notice };
+
+interface Delivery {
+  readonly batch: Batch;
+  readonly to: readonly Subscriber[];
+}
 
 /**
  * What is sent may end a subscriber, and its end may be a notice to the others: that waits until
@@ -25,6 +28,8 @@ export class Audience implements Deferred {
   readonly #channel: string;
   readonly #options: AudienceOptions;
   readonly #subscribers = new Set<Subscriber>();
+  /** The same as a list, for whom the next parcel is; null after a change. */
+  #list: readonly Subscriber[] | null = null;
   #pending: Publication[] = [];
   #pendingBytes = 0;
   readonly #parcels: Parcel[] = [];
@@ -47,12 +52,14 @@ export class Audience implements Deferred {
     this.endTurn();
     if (this.#subscribers.has(subscriber)) return;
     this.#subscribers.add(subscriber);
+    this.#list = null;
     if (subscriber.delta) this.#deltas += 1;
   }
 
   /** False when it was not there. */
   remove(subscriber: Subscriber): boolean {
     if (!this.#subscribers.delete(subscriber)) return false;
+    this.#list = null;
     if (subscriber.delta) this.#deltas -= 1;
     if (this.#deltas === 0) this.#previous = null;
     return true;
@@ -94,7 +101,8 @@ export class Audience implements Deferred {
     this.#pending = [];
     this.#pendingBytes = 0;
     if (this.#deltas > 0) this.#previous = batch.publications.at(-1) ?? null;
-    this.#parcels.push({ batch, to: [...this.#subscribers] });
+    this.#list ??= [...this.#subscribers];
+    this.#parcels.push({ batch, to: this.#list });
   }
 
   #send(): void {
@@ -104,10 +112,17 @@ export class Audience implements Deferred {
       // What is sent may add to it.
       for (let next = this.#parcels.shift(); next; next = this.#parcels.shift()) {
         if ('notice' in next) this.#sendNotice(next.notice);
-        else next.batch.sendTo(next.to, this.#subscribers);
+        else this.#sendBatch(next);
       }
     } finally {
       this.#sending = false;
+    }
+  }
+
+  /** Who has left since it was made up gets nothing; as long as the list is the same, nobody has. */
+  #sendBatch({ batch, to }: Delivery): void {
+    for (const subscriber of to) {
+      if (to === this.#list || this.#subscribers.has(subscriber)) batch.deliverTo(subscriber);
     }
   }
 

@@ -23,12 +23,8 @@ export class Batch {
     this.#previous = previous;
   }
 
-  /** Who is no longer among the `present` when its turn comes gets nothing. */
-  sendTo(subscribers: readonly Subscriber[], present: ReadonlySet<Subscriber>): void {
-    for (const subscriber of subscribers) {
-      if (!present.has(subscriber)) continue;
-      subscriber.deliver(this.#bytesFor(subscriber.encoder, formOf(subscriber)), this.publications);
-    }
+  deliverTo(subscriber: Subscriber): void {
+    subscriber.deliver(this.#bytesFor(subscriber.encoder, formOf(subscriber)), this.publications);
   }
 
   #bytesFor(encoder: Encoder, form: Form): Uint8Array {

@@ -13,20 +13,36 @@ const BRACE_BIT = 0x20;
 const BRACE_OPEN = 0x7b;
 const BRACE_CLOSE = 0x7d;
 
-/** How deep arrays and objects are nested. Like all here, only for text that `JSON.parse` took. */
+/** What is told of a text without reading it. */
+interface Outline {
+  /** How deep arrays and objects are nested. */
+  readonly depth: number;
+  /** The members of an object. Of keys that come twice the last one counts, as for `JSON.parse`. */
+  readonly members: ReadonlyMap<string, string>;
+}
+
+/** Like all here, only for text that `JSON.parse` took. */
+export function outlineOf(text: string): Outline {
+  const members = new Map<string, string>();
+  const depth = scan(text, (start, colon, end) => {
+    if (colon !== -1) {
+      members.set(keyOf(text.slice(start, colon).trim()), text.slice(colon + 1, end).trim());
+    }
+  });
+  return { depth, members };
+}
+
 export function depthOf(text: string): number {
   return scan(text, () => {});
 }
 
-/** The members of an object. Of keys that come twice the last one counts, as for `JSON.parse`. */
-export function membersOf(text: string): ReadonlyMap<string, string> {
-  const members = new Map<string, string>();
-  scan(text, (start, colon, end) => {
-    if (colon === -1) return;
-    const key: unknown = JSON.parse(text.slice(start, colon));
-    members.set(String(key), text.slice(colon + 1, end).trim());
-  });
-  return members;
+export function membersOf(text: string): Outline['members'] {
+  return outlineOf(text).members;
+}
+
+/** Of a string in its quotes. */
+function keyOf(quoted: string): string {
+  return quoted.includes('\\') ? String(JSON.parse(quoted)) : quoted.slice(1, -1);
 }
 
 /** The items of an array. */

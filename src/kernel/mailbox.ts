@@ -2,7 +2,8 @@
 import type { Maybe } from './maybe.ts';
 
 /**
- * Items of one lane start in the order they came; at most `width` of them run at once. Lanes are
+ * Items of one lane start in the order they came. One starts when fewer run there than it is wide,
+ * and than each of those is: an item of width 1 runs alone, wider ones run side by side. Lanes are
  * told apart by name; names that begin with a NUL are ours.
  */
 export interface Lane {
@@ -78,6 +79,8 @@ interface Entry<T> {
 /** One lane in use: what runs on it and what waits for that. */
 interface Traffic<T> {
   readonly running: Set<Entry<T>>;
+  /** The smallest of those that ran together. */
+  width: number;
   waiting: Entry<T>[];
 }
 
@@ -141,16 +144,20 @@ export class Mailbox<T> {
 
   /**
    * Takes back the items that wait for `lane` and match, in order. They will not be handled. What
-   * only waited for a barrier that is taken back is started.
+   * only waited for one that is taken back is started.
    */
   withdraw(lane: Lane, matches: (item: T) => boolean): T[] {
     const withdrawn = this.recall(lane, matches);
     if (this.#held !== null) this.#held = this.#without(this.#held, { lane, matches }, withdrawn);
+    this.#advance(lane);
     this.#release();
     return withdrawn;
   }
 
-  /** The same for an item that is being handled: what is held came after it, and is left alone. */
+  /**
+   * The same for an item that is being handled: what is held came after it, and is left alone; what
+   * waits in the lane is started when something there ends.
+   */
   recall(lane: Lane, matches: (item: T) => boolean): T[] {
     this.#settleIn();
     const recalled: T[] = [];
@@ -186,7 +193,7 @@ export class Mailbox<T> {
   /** Starts an item, or lets it wait in its lane. */
   #admit(entry: Entry<T>): void {
     const traffic = this.#lanes?.get(entry.lane.name);
-    if (traffic !== undefined && traffic.running.size >= entry.lane.width) {
+    if (traffic !== undefined && (traffic.waiting.length > 0 || !fits(entry.lane, traffic))) {
       traffic.waiting.push(entry);
       return;
     }
@@ -218,9 +225,11 @@ export class Mailbox<T> {
     this.#starting = null;
     this.#lanes ??= new Map();
     const traffic = this.#lanes.get(entry.lane.name);
+    const { name, width } = entry.lane;
     if (traffic === undefined) {
-      this.#lanes.set(entry.lane.name, { running: new Set([entry]), waiting: [] });
+      this.#lanes.set(name, { running: new Set([entry]), width, waiting: [] });
     } else {
+      traffic.width = traffic.running.size === 0 ? width : Math.min(traffic.width, width);
       traffic.running.add(entry);
     }
   }
@@ -252,13 +261,13 @@ export class Mailbox<T> {
     this.#count(-1, -entry.bytes);
   }
 
-  /** Starts what waits in a lane as far as it is wide, and forgets a lane that is idle. */
+  /** Starts what waits in a lane and fits beside what runs there, and forgets a lane that is idle. */
   #advance(lane: Lane): void {
     const traffic = this.#lanes?.get(lane.name);
     if (traffic === undefined) return;
-    while (traffic.running.size < lane.width) {
-      const next = traffic.waiting.shift();
-      if (next === undefined) break;
+    for (let [next] = traffic.waiting; next !== undefined; [next] = traffic.waiting) {
+      if (!fits(next.lane, traffic)) break;
+      traffic.waiting.shift();
       this.#start(next);
     }
     if (traffic.running.size > 0) return;
@@ -284,4 +293,9 @@ export class Mailbox<T> {
     this.#messages += messages;
     this.#bytes += bytes;
   }
+}
+
+function fits<T>({ width }: Lane, traffic: Traffic<T>): boolean {
+  const { size } = traffic.running;
+  return size === 0 || size < Math.min(width, traffic.width);
 }

@@ -1,4 +1,5 @@
-/** One line of JSON, looked at as text: how deep it goes, and where its data stands. */
+/** One line of JSON, looked at as bytes: how deep it goes, and where its data stands. */
+import { textOf } from './utf8.ts';
 
 const TAB = 0x09;
 const SPACE = 0x20;
@@ -21,7 +22,9 @@ const ESCAPE_LENGTH = 6;
 
 /**
  * Finds the field `data` of one command. It does not validate: `JSON.parse` must have taken the
- * line before. It is linear, and allocates nothing but for keys that are written with escapes.
+ * line before. It is linear, and allocates nothing but for keys that are written with escapes. It
+ * reads bytes, which takes a third of the time of characters; no byte of a longer UTF-8 sequence
+ * looks like one of ours.
  */
 export class LineScan {
   /** How deep arrays and objects are nested. */
@@ -33,7 +36,7 @@ export class LineScan {
   #inCommand = false;
 
   /** Of keys that come twice the last one counts, as it does for `JSON.parse`. */
-  scan(line: string, command: string): void {
+  scan(line: Uint8Array, command: string): void {
     this.start = -1;
     this.end = -1;
     this.#command = command;
@@ -41,7 +44,7 @@ export class LineScan {
     let depth = 0;
     let deepest = 0;
     for (let at = 0; at < line.length; at += 1) {
-      const code = line.charCodeAt(at);
+      const code = line[at] ?? 0;
       if (code === QUOTE) {
         const close = stringEnd(line, at);
         if (depth <= 2) this.#string(line, at, close, depth);
@@ -60,9 +63,9 @@ export class LineScan {
   }
 
   /** At depth 1 a key is the name of a command, at depth 2 that of a field of a command. */
-  #string(line: string, open: number, close: number, depth: number): void {
+  #string(line: Uint8Array, open: number, close: number, depth: number): void {
     const colon = skipSpace(line, close + 1);
-    if (line.charCodeAt(colon) !== COLON) return;
+    if (line[colon] !== COLON) return;
     if (depth === 1) {
       this.#inCommand = isKey(line, open, close, this.#command);
       if (this.#inCommand) this.start = -1;
@@ -72,20 +75,20 @@ export class LineScan {
     }
   }
 
-  #valueEnd(line: string, at: number): void {
+  #valueEnd(line: Uint8Array, at: number): void {
     if (this.start === -1 || this.end !== -1) return;
     let end = at;
-    while (isSpace(line.charCodeAt(end - 1))) end -= 1;
+    while (isSpace(line[end - 1])) end -= 1;
     this.end = end;
   }
 }
 
 /** The closing quote of the string that opens at `open`. */
-function stringEnd(line: string, open: number): number {
+function stringEnd(line: Uint8Array, open: number): number {
   const near = Math.min(line.length, open + NEAR);
   let at = open + 1;
   for (; at < near; at += 1) {
-    const code = line.charCodeAt(at);
+    const code = line[at];
     if (code === QUOTE) return at;
     if (code === BACKSLASH) at += 1;
   }
@@ -93,32 +96,40 @@ function stringEnd(line: string, open: number): number {
 }
 
 /** The same for the rest of a string, `from` being no part of an escape. */
-function farStringEnd(line: string, from: number): number {
+function farStringEnd(line: Uint8Array, from: number): number {
   for (let at = from; ;) {
-    const quote = line.indexOf('"', at);
+    const quote = line.indexOf(QUOTE, at);
     if (quote === -1) return line.length;
     let slashes = 0;
-    while (line.charCodeAt(quote - slashes - 1) === BACKSLASH) slashes += 1;
+    while (line[quote - slashes - 1] === BACKSLASH) slashes += 1;
     if (slashes % 2 === 0) return quote;
     at = quote + 1;
   }
 }
 
-function isKey(line: string, open: number, close: number, key: string): boolean {
+function isKey(line: Uint8Array, open: number, close: number, key: string): boolean {
   const length = close - open - 1;
-  if (length === key.length) return line.startsWith(key, open + 1);
+  if (length === key.length) return isAt(line, open + 1, key);
   if (length < key.length || length > key.length * ESCAPE_LENGTH) return false;
-  const text = line.slice(open, close + 1);
-  return text.includes('\\') && JSON.parse(text) === key;
+  const quoted = line.subarray(open, close + 1);
+  return quoted.includes(BACKSLASH) && JSON.parse(textOf(quoted)) === key;
 }
 
-function skipSpace(line: string, from: number): number {
+/** `key` is ASCII. */
+function isAt(line: Uint8Array, from: number, key: string): boolean {
+  for (let at = 0; at < key.length; at += 1) {
+    if (line[from + at] !== key.charCodeAt(at)) return false;
+  }
+  return true;
+}
+
+function skipSpace(line: Uint8Array, from: number): number {
   let at = from;
-  while (isSpace(line.charCodeAt(at))) at += 1;
+  while (isSpace(line[at])) at += 1;
   return at;
 }
 
 /** Of all that is below the space, valid JSON has only white space outside of strings. */
-function isSpace(code: number): boolean {
-  return code <= SPACE && code >= TAB;
+function isSpace(code: number | undefined): boolean {
+  return code !== undefined && code <= SPACE && code >= TAB;
 }

@@ -2,7 +2,7 @@
 import { check, envelope } from './check.ts';
 import type { Codec } from './codec.ts';
 import type { Command } from './frames.ts';
-import { join } from './join.ts';
+import { joiner } from './join.ts';
 import { Packer } from './pack.ts';
 import { Unpacker } from './unpack.ts';
 import { publicationPush, wireOf } from './wire.ts';
@@ -21,7 +21,7 @@ export function msgpackCodec({ depthMax }: MsgpackOptions): Codec {
     encode: (message) => packer.pack([wireOf(message)]),
     publications: (channel, publications) =>
       packer.pack(publications.map((one) => publicationPush(channel, one))),
-    join: (chunks) => join(chunks, null),
+    join: joiner(null),
   };
 }
 

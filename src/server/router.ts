@@ -58,7 +58,7 @@ export class Router {
       return { ...plain(405, `only ${allow} here\n`), headers: { ...TEXT, allow } };
     }
     try {
-      return await route.handle(routeRequest(request, params));
+      return await route.handle(new Routed(request, params));
     } catch (error) {
       return this.#options.failed(error);
     }
@@ -146,21 +146,59 @@ function decoded(segment: string): string | null {
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-function routeRequest(request: HttpRequest, params: ReadonlyMap<string, string>): RouteRequest {
-  return {
-    ...request,
-    params,
-    searchParams: new URLSearchParams(request.query),
-    json() {
-      try {
-        const value: unknown = JSON.parse(utf8.decode(request.body));
-        return value;
-      } catch (error) {
-        if (error instanceof SyntaxError || error instanceof TypeError) {
-          throw new Refusal('badRequest', 'the body is no JSON');
-        }
-        throw error;
+/** What most routes do not look at is only made for those that do. */
+class Routed implements RouteRequest {
+  readonly params: ReadonlyMap<string, string>;
+  readonly #request: HttpRequest;
+  #searchParams: URLSearchParams | null = null;
+
+  constructor(request: HttpRequest, params: ReadonlyMap<string, string>) {
+    this.#request = request;
+    this.params = params;
+  }
+
+  get method(): string {
+    return this.#request.method;
+  }
+
+  get path(): string {
+    return this.#request.path;
+  }
+
+  get query(): string {
+    return this.#request.query;
+  }
+
+  get headers(): ReadonlyMap<string, string> {
+    return this.#request.headers;
+  }
+
+  get remoteAddress(): string {
+    return this.#request.remoteAddress;
+  }
+
+  get body(): Uint8Array {
+    return this.#request.body;
+  }
+
+  get signal(): AbortSignal {
+    return this.#request.signal;
+  }
+
+  get searchParams(): URLSearchParams {
+    this.#searchParams ??= new URLSearchParams(this.#request.query);
+    return this.#searchParams;
+  }
+
+  json(): unknown {
+    try {
+      const value: unknown = JSON.parse(utf8.decode(this.body));
+      return value;
+    } catch (error) {
+      if (error instanceof SyntaxError || error instanceof TypeError) {
+        throw new Refusal('badRequest', 'the body is no JSON');
       }
-    },
-  };
+      throw error;
+    }
+  }
 }

@@ -3,7 +3,7 @@ import { STATUS_CODES } from 'node:http';
 import type { HttpResponse as UwsResponse } from 'uWebSockets.js';
 import { isBodiless, TOO_LARGE } from './answers.ts';
 import { BodyDraft } from './body.ts';
-import type { EdgeHandlers, HttpResponse, RequestHead } from './edge.ts';
+import type { EdgeHandlers, HttpRequest, HttpResponse, RequestHead } from './edge.ts';
 
 /** Fits the cork buffer of uWS (16 KiB) together with the head of any answer. */
 const ONE_WRITE_BYTES_MAX = 8 * 1024;
@@ -18,7 +18,9 @@ export class UwsExchange {
   readonly #head: RequestHead;
   readonly #finished: () => void;
   #response: UwsResponse | null;
+  /** Made for who asks for its signal. */
   #abort: AbortController | null = null;
+  #isGone = false;
 
   /** `finished` is called once: when the answer is out, or its receiver gone. */
   constructor(response: UwsResponse, head: RequestHead, finished: () => void) {
@@ -26,15 +28,15 @@ export class UwsExchange {
     this.#head = head;
     this.#finished = finished;
     response.onAborted(() => {
-      if (this.#finish()) this.#abort?.abort();
+      if (!this.#finish()) return;
+      this.#isGone = true;
+      this.#abort?.abort();
     });
   }
 
   /** Collects the body, asks `handle`, and answers what it says. */
   run(bodyBytesMax: number, handle: EdgeHandlers['http']): void {
     const body = new BodyDraft(bodyBytesMax);
-    const abort = new AbortController();
-    this.#abort = abort;
     let done = false;
     this.#response?.onData((chunk, last) => {
       if (done) return;
@@ -42,9 +44,16 @@ export class UwsExchange {
       done = state !== 'more';
       if (state === 'refused') this.answer(TOO_LARGE, true);
       if (state !== 'whole') return;
-      const request = { ...this.#head, body: body.whole(), signal: abort.signal };
+      const request = new UwsRequest(this.#head, body.whole(), this);
       void handle(request).then((answer) => this.answer(answer, false));
     });
+  }
+
+  /** Aborts when the peer goes away before the answer. */
+  get signal(): AbortSignal {
+    this.#abort ??= new AbortController();
+    if (this.#isGone) this.#abort.abort();
+    return this.#abort.signal;
   }
 
   /**
@@ -99,8 +108,35 @@ export class UwsExchange {
   }
 }
 
+class UwsRequest implements HttpRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly query: string;
+  readonly headers: ReadonlyMap<string, string>;
+  readonly remoteAddress: string;
+  readonly body: Uint8Array;
+  readonly #exchange: UwsExchange;
+
+  constructor(head: RequestHead, body: Uint8Array, exchange: UwsExchange) {
+    this.method = head.method;
+    this.path = head.path;
+    this.query = head.query;
+    this.headers = head.headers;
+    this.remoteAddress = head.remoteAddress;
+    this.body = body;
+    this.#exchange = exchange;
+  }
+
+  get signal(): AbortSignal {
+    return this.#exchange.signal;
+  }
+}
+
 function writeHead(response: UwsResponse, answer: HttpResponse): void {
-  response.writeStatus(`${answer.status} ${STATUS_CODES[answer.status] ?? 'Unknown'}`);
+  // What uWS says by itself.
+  if (answer.status !== 200) {
+    response.writeStatus(`${answer.status} ${STATUS_CODES[answer.status] ?? 'Unknown'}`);
+  }
   for (const [name, value] of Object.entries(answer.headers)) response.writeHeader(name, value);
 }
 

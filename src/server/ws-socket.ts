@@ -60,7 +60,9 @@ export class WsTransport implements Transport {
     if (this.#closing !== 0 || this.#socket.readyState !== WebSocket.OPEN) return 'refused';
     if (this.#socket.bufferedAmount > this.#bytesMax) return 'refused';
     this.#unsent += 1;
-    this.#socket.send(frame, { binary }, this.#flushed);
+    // What waits may wait for long, and a short frame may be a part of much more memory.
+    const kept = this.#socket.bufferedAmount > 0 ? new Uint8Array(frame) : frame;
+    this.#socket.send(kept, { binary }, this.#flushed);
     if (this.#socket.bufferedAmount === 0) return 'sent';
     this.#stalled = true;
     return 'buffered';

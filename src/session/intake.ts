@@ -126,9 +126,7 @@ export class Intake implements MailboxOwner<Command> {
     if (!session.expects(command.type)) {
       services.log.warn('order', { client, command: command.type }, 'closed: command out of order');
       session.close('badRequest');
-    } else if (
-      !this.#mailbox.offer(command, laneOf(command, services.limits.rpcConcurrency), command.bytes)
-    ) {
+    } else if (!this.#mailbox.offer(command, laneOf(command, services), command.bytes)) {
       session.close('tooManyRequests');
     }
   }

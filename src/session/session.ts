@@ -14,6 +14,7 @@ import type { Close, CloseKind } from '../protocol/close.ts';
 import { CLOSES } from '../protocol/close.ts';
 import type { Codec } from '../protocol/codec.ts';
 import type { Command, Reply, ServerMessage } from '../protocol/frames.ts';
+import { SessionCaller } from './caller.ts';
 import type { Credentials } from './credentials.ts';
 import type { HeartbeatOwner } from './heartbeat.ts';
 import { Heartbeat, NEVER } from './heartbeat.ts';
@@ -30,7 +31,6 @@ import { Subscriptions } from './subscriptions.ts';
 import { subscribeResult } from './subscribe-result.ts';
 import { serverTerms } from './terms.ts';
 import { expiryOf } from './expiry.ts';
-import { valueOf } from './values.ts';
 import type { Receiver, Transport } from './transport.ts';
 
 /** What the upgrade request told. */
@@ -232,19 +232,7 @@ export class Session
   /** Whom a hook is asked about. Only of a connected session. */
   caller(running: Run): Caller {
     const { credentials, info } = this.#connected();
-    const { user, meta } = credentials;
-    return {
-      client: this.client,
-      user,
-      meta,
-      // Made only for a hook that looks at them.
-      get info() {
-        return valueOf(info.connInfo);
-      },
-      get signal() {
-        return running.signal;
-      },
-    };
+    return new SessionCaller(info, credentials.meta, running);
   }
 
   withdraw(lane: Lane, matches: (command: Command) => boolean): readonly Command[] {

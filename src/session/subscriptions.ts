@@ -5,6 +5,7 @@ import type { SlowConsumer } from '../channel/rules.ts';
 import type { Joined } from '../hub/feed.ts';
 import type { Return } from '../hub/lookups.ts';
 import { Refusal } from '../kernel/errors.ts';
+import { Few } from '../kernel/few.ts';
 import { chain } from '../kernel/maybe.ts';
 import type { Close, CloseKind } from '../protocol/close.ts';
 import type { ServerMessage } from '../protocol/frames.ts';
@@ -44,7 +45,7 @@ export interface SubscriptionsOwner {
 export class Subscriptions implements SubscriptionOwner {
   readonly #session: SubscriptionsOwner;
   /** Also those that are still joining. Made with the first. */
-  #all: Map<ChannelName, Subscription> | null = null;
+  #all: Few<ChannelName, Subscription> | null = null;
   #lagging: Set<Subscription> | null = null;
 
   constructor(session: SubscriptionsOwner) {
@@ -66,7 +67,8 @@ export class Subscriptions implements SubscriptionOwner {
   }
 
   channels(): ChannelName[] {
-    return [...(this.#all?.keys() ?? [])].filter((channel) => this.get(channel) !== null);
+    const joined = [...(this.#all?.values() ?? [])].filter(({ isJoined }) => isJoined);
+    return joined.map(({ channel }) => channel);
   }
 
   /**
@@ -77,8 +79,8 @@ export class Subscriptions implements SubscriptionOwner {
   async enter(entry: Entry): Promise<Subscription> {
     const { channel, terms } = entry;
     const { services, info } = this.#session;
-    this.#all ??= new Map();
-    if (this.#all.has(channel)) throw new Refusal('alreadySubscribed');
+    this.#all ??= new Few();
+    if (this.#all.get(channel) !== undefined) throw new Refusal('alreadySubscribed');
     if (this.#all.size >= services.limits.channelsPerConnection) {
       throw new Refusal('limitExceeded', 'channels of one connection');
     }

@@ -97,7 +97,8 @@ export class Desk {
       case 'abort':
         for (const job of this.#jobs) {
           const { lane, flag } = job.plan;
-          if (job.state === 'running' && lane === act.lane && flag === act.flag) job.aborted = true;
+          const isMeant = lane.name === act.lane.name && flag === act.flag;
+          if (job.state === 'running' && isMeant) job.aborted = true;
         }
         this.mailbox.abort(act.lane, ({ plan }) => plan.flag === act.flag);
         return;
@@ -142,7 +143,8 @@ export class Desk {
 
   #withdraw(lane: Lane, flag: boolean): void {
     const expected = this.#jobs.filter(
-      ({ state, plan }) => state === 'waiting' && plan.lane === lane && plan.flag === flag,
+      ({ state, plan }) =>
+        state === 'waiting' && plan.lane.name === lane.name && plan.flag === flag,
     );
     for (const job of expected) job.state = 'withdrawn';
     const withdrawn = this.mailbox.withdraw(lane, ({ plan }) => plan.flag === flag);
@@ -229,9 +231,10 @@ export class Desk {
     const before = this.#open().filter(({ id }) => id < job.id);
     if (lane === BARRIER) return before.length === 0;
     if (before.some(({ plan }) => plan.lane === BARRIER)) return false;
-    const beside = before.filter(({ plan }) => plan.lane === lane);
+    const beside = before.filter(({ plan }) => plan.lane.name === lane.name);
     if (beside.some(({ state }) => state === 'waiting')) return false;
-    return beside.length < lane.width;
+    const widths = [lane, ...beside.map(({ plan }) => plan.lane)].map(({ width }) => width);
+    return beside.length === 0 || beside.length < Math.min(...widths);
   }
 
   #check(holds: boolean, what: string): void {

@@ -77,6 +77,35 @@ describe('lanes', () => {
     expect(told).toEqual(['a', 'b', 'c', 'd', 'e']);
   });
 
+  test('an item of width 1 runs alone among wider ones, which run side by side', async () => {
+    const { mailbox, told, end } = office();
+    const wide: Lane = { name: 'news', width: Infinity };
+    mailbox.offer('a', wide, 1);
+    mailbox.offer('b', wide, 1);
+    mailbox.offer('alone', NEWS, 1);
+    mailbox.offer('c', wide, 1);
+    mailbox.offer('d', wide, 1);
+    expect(told).toEqual(['a', 'b']);
+    await end('a');
+    expect(told).toEqual(['a', 'b']);
+    await end('b');
+    expect(told).toEqual(['a', 'b', 'alone']);
+    await end('alone');
+    expect(told).toEqual(['a', 'b', 'alone', 'c', 'd']);
+  });
+
+  test('what fits when an item before it is taken back is started', async () => {
+    const { mailbox, told, end } = office();
+    const wide: Lane = { name: 'news', width: Infinity };
+    mailbox.offer('a', wide, 1);
+    mailbox.offer('alone', NEWS, 1);
+    mailbox.offer('B', wide, 1);
+    mailbox.withdraw(NEWS, (item) => item === 'alone');
+    expect(told).toEqual(['a', 'B']);
+    await end('a');
+    expect(mailbox.size).toBe(0);
+  });
+
   test('what is urgent waits for nothing but a barrier', async () => {
     const { mailbox, told, end } = office();
     mailbox.offer('pong', URGENT, 1);
@@ -432,7 +461,9 @@ describe('what does not wait', () => {
 
 /** Of every kind one, and most items in few lanes, so that they meet. */
 const PAIR: Lane = { name: 'pair', width: 2 };
-const lanes = fc.constantFrom(NEWS, NEWS, NEWS, CHAT, CHAT, RPC, RPC, URGENT, BARRIER, PAIR);
+const WIDE_NEWS: Lane = { name: 'news', width: Infinity };
+const meeting = [NEWS, NEWS, NEWS, WIDE_NEWS, WIDE_NEWS, CHAT, CHAT, RPC, RPC];
+const lanes = fc.constantFrom(...meeting, URGENT, BARRIER, PAIR);
 
 const { act } = fc.letrec<{ act: Act; nested: readonly Act[]; plan: Plan }>((tie) => ({
   act: fc.oneof(

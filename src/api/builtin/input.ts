@@ -2,11 +2,11 @@
 import { isFields } from '../../protocol/body.ts';
 import { base64 } from '../../protocol/base64.ts';
 import { Json } from '../../kernel/data.ts';
-import { fieldsOf } from '../body.ts';
+import { bodyOf, fieldsOf } from '../body.ts';
 
 /** The fields of an input: as the text of a peer, or as a value of a program. Data stays text. */
 export function fieldsOfInput(input: unknown): unknown {
-  if (input instanceof Json) return fieldsOf({ value: input.value(), text: input.text });
+  if (input instanceof Json) return fieldsOf(bodyOf(input));
   if (!isFields(input) || input['data'] === undefined) return input ?? {};
   const { data, ...rest } = input;
   if (data instanceof Uint8Array) return { ...rest, b64data: base64(data) };

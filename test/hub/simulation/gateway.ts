@@ -1,6 +1,7 @@
 /** One gateway: everything of ours, and around it a bus and a backend that answer when told to. */
 import type { Broker, HistoryRules, Published } from '../../../src/broker/broker.ts';
 import type { ChannelName } from '../../../src/channel/name.ts';
+import { channelNameOf } from '../../../src/channel/name.ts';
 import type { ClientInfo } from '../../../src/channel/publication.ts';
 import type { Page, Query } from '../../../src/channel/recovery.ts';
 import type { Source } from '../../../src/hub/hub.ts';
@@ -358,7 +359,10 @@ export class Gateway {
       counts: { commands() {}, errors() {}, closes() {}, unsubscribes() {}, slow() {} },
       log: new ThrottledLog(silentLog, () => 0),
       fault: (where, error) => this.#failed(where, error),
-      rulesOf: (channel) => ({ ...rulesOf(channel), historySize: plan.historySize }),
+      rulesOf: (channel) => ({
+        ...rulesOf(channelNameOf(channel, 255)),
+        historySize: plan.historySize,
+      }),
       newClientId: () => {
         this.#clients += 1;
         return `${this.name}-${this.#clients}`;
