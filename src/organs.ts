@@ -19,6 +19,7 @@ import { historyOf } from './channel/rules.ts';
 import type { Config } from './config/config.ts';
 import type { Crew } from './crew.ts';
 import type { Hooks } from './hooks/hooks.ts';
+import { silentEvents } from './events/events.ts';
 import type { Source } from './hub/hub.ts';
 import { Hub } from './hub/hub.ts';
 import { Roster } from './hub/roster.ts';
@@ -101,6 +102,7 @@ export function buildOrgans(config: Config, surroundings: Surroundings): Organs 
     roster,
     verifier,
     hooks: asking.hooks,
+    events: silentEvents,
     limits: config.limits,
     settings: settingsOf(config, version),
     counts: sessionCounts(meters),

@@ -3,6 +3,7 @@ import type { Broker, HistoryRules, Published } from '../../../src/broker/broker
 import type { ChannelName } from '../../../src/channel/name.ts';
 import type { ClientInfo } from '../../../src/channel/publication.ts';
 import type { Page, Query } from '../../../src/channel/recovery.ts';
+import { silentEvents } from '../../../src/events/events.ts';
 import type { Source } from '../../../src/hub/hub.ts';
 import { Hub } from '../../../src/hub/hub.ts';
 import { Roster } from '../../../src/hub/roster.ts';
@@ -336,6 +337,7 @@ export class Gateway {
         close: () => Promise.resolve(),
       },
       hooks: {},
+      events: silentEvents,
       roster: new Roster(),
       limits: limits({
         outboxBytes: plan.outboxBytes,
