@@ -59,6 +59,7 @@ export type { AskReply, AskRequest } from './hooks/endpoints.ts';
 export { EndpointError } from './hooks/failure.ts';
 export { verifySignature } from './hooks/signature.ts';
 export type { HookReply, HookRequest } from './hooks/wire.ts';
+export type { EventBatch, EventType, GatewayEvent } from './events/event.ts';
 export { Json } from './kernel/data.ts';
 export { Refusal } from './kernel/errors.ts';
 export { Disconnection } from './protocol/close.ts';
@@ -155,7 +156,7 @@ export class Gateway {
     this.ask = endpoints.ask.bind(endpoints);
     this.askAll = endpoints.askAll.bind(endpoints);
     this.cache = cache;
-    const { wheel, sharing, asking, verifier, meters } = this.#organs;
+    const { wheel, sharing, asking, telling, verifier, meters } = this.#organs;
     const { crew } = surroundings;
     crew?.tell(() => readingsOf(meters, crew.worker));
     const { tasks } = operations;
@@ -167,6 +168,7 @@ export class Gateway {
       { name: 'tokens', close: () => verifier.close() },
       ...sharing.parts,
       ...asking.parts,
+      ...telling.parts,
     ];
   }
 
@@ -401,6 +403,7 @@ export function createGateway(options: GatewayOptions = {}): Gateway {
       connect: own.connect !== undefined,
       subscribe: own.subscribe !== undefined,
       publish: own.publish !== undefined,
+      events: own.events !== undefined,
     },
   );
   if (config.workers !== 1) throw new ConfigError(['workers: only sluice serve has several']);

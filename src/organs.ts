@@ -7,7 +7,7 @@ import type { Callee } from './api/builtin/call.ts';
 import { applyControl } from './api/control.ts';
 import type { OperationsContext } from './api/operations.ts';
 import { Operations } from './api/operations.ts';
-import type { Asking } from './asking.ts';
+import type { Asking, OwnHooks } from './asking.ts';
 import { buildAsking } from './asking.ts';
 import type { TokenVerifier } from './auth/jwt.ts';
 import { createTokenVerifier } from './auth/jwt.ts';
@@ -18,8 +18,6 @@ import type { Rules } from './channel/rules.ts';
 import { historyOf } from './channel/rules.ts';
 import type { Config } from './config/config.ts';
 import type { Crew } from './crew.ts';
-import type { Hooks } from './hooks/hooks.ts';
-import { silentEvents } from './events/events.ts';
 import type { Source } from './hub/hub.ts';
 import { Hub } from './hub/hub.ts';
 import { Roster } from './hub/roster.ts';
@@ -36,6 +34,8 @@ import type { Sharing } from './sharing.ts';
 import { share } from './sharing.ts';
 import type { Tasking } from './tasking.ts';
 import { buildTasking } from './tasking.ts';
+import type { Telling } from './telling.ts';
+import { tell } from './telling.ts';
 
 /** What a gateway is given besides its configuration; all of it can be replaced in a test. */
 export interface Surroundings {
@@ -43,7 +43,7 @@ export interface Surroundings {
   /** From 0 to below 1. */
   readonly random: () => number;
   readonly log: Log;
-  readonly hooks: Hooks;
+  readonly hooks: OwnHooks;
   readonly version: string;
   /** Set where several processes are one on a port. */
   readonly crew?: Crew;
@@ -54,6 +54,7 @@ export interface Organs {
   readonly sharing: Sharing;
   readonly asking: Asking;
   readonly tasking: Tasking;
+  readonly telling: Telling;
   readonly roster: Roster;
   readonly verifier: TokenVerifier;
   readonly meters: Meters;
@@ -91,6 +92,7 @@ export function buildOrgans(config: Config, surroundings: Surroundings): Organs 
   const { broker, presence, quota } = sharing;
   const hub = buildHub(config, common, sourceOf(broker, rulesOf));
   const roster = new Roster();
+  const telling = tell({ ...surroundings, ...common, config, uid, sharing, roster });
   const verifier = buildVerifier(config, surroundings, frame);
   const asking = buildAsking({ ...common, config, surroundings, redis: sharing.redis });
   const services: Services = {
@@ -102,7 +104,7 @@ export function buildOrgans(config: Config, surroundings: Surroundings): Organs 
     roster,
     verifier,
     hooks: asking.hooks,
-    events: silentEvents,
+    events: telling.events,
     limits: config.limits,
     settings: settingsOf(config, version),
     counts: sessionCounts(meters),
@@ -118,7 +120,7 @@ export function buildOrgans(config: Config, surroundings: Surroundings): Organs 
     startedAtMs,
   });
   const api = createApi(asked.operations, { limits: config.limits, version, fault });
-  return { ...frame, hub, sharing, asking, roster, verifier, services, ...asked, api };
+  return { ...frame, hub, sharing, asking, telling, roster, verifier, services, ...asked, api };
 }
 
 /** What holds the organs: time, turns, counts and the log. */

@@ -57,6 +57,8 @@ export interface Sharing {
   readonly carry: ((control: Control) => Promise<void>) | null;
   /** Null where this gateway is alone. */
   readonly redis: Redis | null;
+  /** Null where this gateway is alone. */
+  readonly lease: Lease | null;
   /** In the order of their birth. */
   readonly parts: readonly Part[];
   /** What all gateways carry; null where this one is alone. */
@@ -93,6 +95,7 @@ function shareNothing(context: SharingContext): Sharing {
     presence,
     quota: places === 0 ? null : new MemoryQuota(places),
     carry: null,
+    lease: null,
     census: null,
     redis: null,
     parts: [
@@ -141,6 +144,7 @@ function shareIn({ url, prefix }: RedisConfig, context: SharingContext): Sharing
     quota,
     carry: (carried) => control.carry(carried),
     redis,
+    lease,
     census,
     parts: [
       { name: 'redis', close: () => redis.close() },

@@ -1,5 +1,7 @@
 /** The one reading of the configuration: the file, the environment and the flags. */
 import type { Rules } from '../channel/rules.ts';
+import { eventsOf } from './events.ts';
+import type { EventsConfig, EventsTarget } from './events.ts';
 import { freeze } from './frozen.ts';
 import { helpText } from './help.ts';
 import { readEndpoints, readHooks } from './hooks.ts';
@@ -49,6 +51,8 @@ export interface Config {
   readonly workers: number | 'auto';
   readonly drain: DrainConfig;
   readonly tasks: TasksConfig;
+  /** What the backend is told of connections and channels. */
+  readonly events: EventsConfig;
   readonly pingIntervalMs: number;
   /** Always less than `pingIntervalMs`. */
   readonly pingTimeoutMs: number;
@@ -160,6 +164,7 @@ function build(givens: Givens, backend: Backend, problems: string[]): Config {
     workers: workersOf(values, OPTIONS.redisUrl),
     drain: drainOf(values),
     tasks: tasksOf(values, !values.isGiven(OPTIONS.redisUrl)),
+    events: eventsOf(values, { backend, endpoints: { endpoints, names } }),
     ...pingOf(values),
     connectionGraceMs: values.read(OPTIONS.connectionGrace),
     subscriptionGraceMs: values.read(OPTIONS.subscriptionGrace),
@@ -303,7 +308,9 @@ function withoutQuery(url: string): string {
   return url.replace(/\?.*/, '?[hidden]');
 }
 
-function redactedEndpoint(endpoint: EndpointConfig): Readonly<Record<string, unknown>> {
+function redactedEndpoint(
+  endpoint: EndpointConfig | EventsTarget,
+): Readonly<Record<string, unknown>> {
   const { url, headers, secret } = endpoint;
   const names = Object.keys(headers);
   return {
@@ -316,7 +323,7 @@ function redactedEndpoint(endpoint: EndpointConfig): Readonly<Record<string, unk
 
 /** The configuration for a log or a page, without its secrets. */
 export function redacted(config: Config): Readonly<Record<string, unknown>> {
-  const { tokens, api, endpoints, redis, namespaces } = config;
+  const { tokens, api, endpoints, redis, events, namespaces } = config;
   return {
     ...config,
     tokens: {
@@ -330,6 +337,10 @@ export function redacted(config: Config): Readonly<Record<string, unknown>> {
       [...endpoints].map(([name, endpoint]) => [name, redactedEndpoint(endpoint)]),
     ),
     redis: redis === null ? null : { ...redis, url: hidden(redis.url) },
+    events: {
+      ...events,
+      target: events.target === null ? null : redactedEndpoint(events.target),
+    },
     namespaces: Object.fromEntries(
       [...namespaces].map(([name, rules]) => [
         name,

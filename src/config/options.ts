@@ -4,6 +4,7 @@ import { ACCESS, RECOVERY, SLOW_CONSUMER } from '../channel/rules.ts';
 import { LIMITS, LIMIT_NAMES } from '../kernel/limits.ts';
 import type { Limit, LimitName } from '../kernel/limits.ts';
 import { asked, HOOK_OPTIONS } from './hook-options.ts';
+import { EVENTS_OPTIONS } from './events-options.ts';
 import { apiKey, hmacSecret, publicKey } from './keys.ts';
 import { redisUrl } from './redis-url.ts';
 import {
@@ -244,6 +245,7 @@ export const OPTIONS = {
     means: 'the namespace of these channels',
   }),
   ...PROCESS_OPTIONS,
+  ...EVENTS_OPTIONS,
   namespaces: option('namespaces', record(NAMESPACE.source, treeSchema(ALL_RULE_OPTIONS)), {
     default: {},
     means: 'the rules of channels; as JSON in a variable or flag, which replaces them all',

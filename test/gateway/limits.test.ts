@@ -9,8 +9,10 @@ import { ManualClock } from '../support/clock.ts';
 import type { Running } from '../support/gateway.ts';
 import { EDGES, startGateway, token, SECRET } from '../support/gateway.ts';
 import { api, ask, meter } from '../support/http.ts';
+import { isReady } from '../redis/gateways.ts';
 import type { Message } from '../support/peer.ts';
 import { Peer, refusedUpgrade } from '../support/peer.ts';
+import { EVENT_CROSSINGS } from './event-limits.ts';
 import { TASK_CROSSINGS } from './task-limits.ts';
 
 /** Starts a gateway that somebody else uses, too. */
@@ -337,6 +339,7 @@ const CROSSINGS: { readonly [Name in LimitName]: Crossing } = {
   },
 
   ...TASK_CROSSINGS,
+  ...EVENT_CROSSINGS,
 
   async apiBodyBytes(start) {
     const { http } = await start({
@@ -488,6 +491,7 @@ describe.each(EDGES)('over %s, the limit', (transport) => {
       const bystanders: Bystander[] = [];
       const outcomes = await CROSSINGS[name](async (options) => {
         const running = await startGateway({ transport, ...options });
+        await vi.waitFor(async () => expect(await isReady(running)).toBe(true), QUICKLY);
         bystanders.push(await Bystander.watch(running));
         return running;
       });
