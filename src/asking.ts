@@ -18,6 +18,7 @@ import type { Meters } from './kernel/meters.ts';
 import type { Part } from './kernel/part.ts';
 import type { Wheel } from './kernel/wheel.ts';
 import type { Redis } from './redis/redis.ts';
+import type { EventsHook } from './telling.ts';
 
 export interface AskingContext {
   readonly config: Config;
@@ -28,7 +29,7 @@ export interface AskingContext {
   readonly log: ThrottledLog;
   readonly surroundings: {
     /** The functions of the program. */
-    readonly hooks: Hooks;
+    readonly hooks: OwnHooks;
     readonly log: Log;
     readonly version: string;
   };
@@ -107,8 +108,11 @@ function settingsOf({ config, rulesOf }: AskingContext): HttpHooksSettings {
 }
 
 /** What a program may say under `hooks`: its own functions, and what `sluice.yaml` says there. */
-export type HooksOptions = Omit<Hooks, Shared> &
+export type HooksOptions = Omit<OwnHooks, Shared> &
   Omit<HooksInput, Shared> & { readonly [Name in Shared]?: Hooks[Name] | HooksInput[Name] };
+
+/** All functions of a program: what it is asked, and what it is told. */
+export type OwnHooks = Hooks & EventsHook;
 
 type Shared = keyof Hooks & keyof HooksInput;
 
@@ -119,10 +123,11 @@ const HOOK_NAMES = [
   'publish',
   'rpc',
   'message',
-] as const satisfies readonly (keyof Hooks)[];
+  'events',
+] as const satisfies readonly (keyof OwnHooks)[];
 
 /** Functions are hooks of the program, and win; the rest is configuration. */
-export function splitHooks(given: HooksOptions): { own: Hooks; input: HooksInput } {
+export function splitHooks(given: HooksOptions): { own: OwnHooks; input: HooksInput } {
   const own = Object.fromEntries(
     HOOK_NAMES.flatMap((name) => {
       const hook = given[name];

@@ -59,6 +59,7 @@ export type { AskReply, AskRequest } from './hooks/endpoints.ts';
 export { EndpointError } from './hooks/failure.ts';
 export { verifySignature } from './hooks/signature.ts';
 export type { HookReply, HookRequest } from './hooks/wire.ts';
+export type { EventBatch, EventType, GatewayEvent } from './events/event.ts';
 export { Json } from './kernel/data.ts';
 export { Refusal } from './kernel/errors.ts';
 export { Disconnection } from './protocol/close.ts';
@@ -157,7 +158,7 @@ export class Gateway {
     this.ask = endpoints.ask.bind(endpoints);
     this.askAll = endpoints.askAll.bind(endpoints);
     this.cache = cache;
-    const { wheel, sharing, archiving, asking, verifier, meters } = this.#organs;
+    const { wheel, sharing, archiving, asking, telling, verifier, meters } = this.#organs;
     const { crew } = surroundings;
     crew?.tell(() => readingsOf(meters, crew.worker));
     const { tasks } = operations;
@@ -170,6 +171,7 @@ export class Gateway {
       ...sharing.parts,
       ...asking.parts,
       ...archiving.parts,
+      ...telling.parts,
     ];
   }
 
@@ -404,6 +406,7 @@ export function createGateway(options: GatewayOptions = {}): Gateway {
       connect: own.connect !== undefined,
       subscribe: own.subscribe !== undefined,
       publish: own.publish !== undefined,
+      events: own.events !== undefined,
     },
   );
   if (config.workers !== 1) throw new ConfigError(['workers: only sluice serve has several']);

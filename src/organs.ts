@@ -7,7 +7,7 @@ import type { Callee } from './api/builtin/call.ts';
 import { applyControl } from './api/control.ts';
 import type { OperationsContext } from './api/operations.ts';
 import { Operations } from './api/operations.ts';
-import type { Asking } from './asking.ts';
+import type { Asking, OwnHooks } from './asking.ts';
 import { buildAsking } from './asking.ts';
 import type { Archiving } from './archiving.ts';
 import { withArchive } from './archiving.ts';
@@ -20,7 +20,6 @@ import type { Rules } from './channel/rules.ts';
 import { historyOf } from './channel/rules.ts';
 import type { Config } from './config/config.ts';
 import type { Crew } from './crew.ts';
-import type { Hooks } from './hooks/hooks.ts';
 import type { Source } from './hub/hub.ts';
 import { Hub } from './hub/hub.ts';
 import { Roster } from './hub/roster.ts';
@@ -37,6 +36,8 @@ import type { Sharing } from './sharing.ts';
 import { share } from './sharing.ts';
 import type { Tasking } from './tasking.ts';
 import { buildTasking } from './tasking.ts';
+import type { Telling } from './telling.ts';
+import { tell } from './telling.ts';
 
 /** What a gateway is given besides its configuration; all of it can be replaced in a test. */
 export interface Surroundings {
@@ -44,7 +45,7 @@ export interface Surroundings {
   /** From 0 to below 1. */
   readonly random: () => number;
   readonly log: Log;
-  readonly hooks: Hooks;
+  readonly hooks: OwnHooks;
   readonly version: string;
   /** Set where several processes are one on a port. */
   readonly crew?: Crew;
@@ -56,6 +57,7 @@ export interface Organs {
   readonly asking: Asking;
   readonly tasking: Tasking;
   readonly archiving: Archiving;
+  readonly telling: Telling;
   readonly roster: Roster;
   readonly verifier: TokenVerifier;
   readonly meters: Meters;
@@ -96,6 +98,7 @@ export function buildOrgans(config: Config, surroundings: Surroundings): Organs 
   const { broker } = archiving;
   const hub = buildHub(config, common, sourceOf(broker, rulesOf));
   const roster = new Roster();
+  const telling = tell({ ...surroundings, ...common, config, uid, sharing, roster });
   const verifier = buildVerifier(config, surroundings, frame);
   const asking = buildAsking({ ...common, config, surroundings, redis: sharing.redis });
   const services: Services = {
@@ -107,6 +110,7 @@ export function buildOrgans(config: Config, surroundings: Surroundings): Organs 
     roster,
     verifier,
     hooks: asking.hooks,
+    events: telling.events,
     limits: config.limits,
     settings: settingsOf(config, version),
     counts: sessionCounts(meters),
@@ -116,7 +120,7 @@ export function buildOrgans(config: Config, surroundings: Surroundings): Organs 
   const joined = { sharing, archiving, asking };
   const asked = buildOperations(config, { ...common, ...joined, services, node, startedAtMs });
   const api = createApi(asked.operations, { limits: config.limits, version, fault });
-  return { ...frame, ...joined, hub, roster, verifier, services, ...asked, api };
+  return { ...frame, ...joined, telling, hub, roster, verifier, services, ...asked, api };
 }
 
 /** What holds the organs: time, turns, counts and the log. */

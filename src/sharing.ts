@@ -95,9 +95,9 @@ function shareNothing(context: SharingContext): Sharing {
     presence,
     quota: places === 0 ? null : new MemoryQuota(places),
     carry: null,
+    lease: null,
     census: null,
     redis: null,
-    lease: null,
     parts: [
       { name: 'broker', close: () => broker.close() },
       { name: 'presence', close: () => presence.close() },

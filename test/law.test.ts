@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 const RANKS = [
   ['kernel'],
   ['protocol', 'channel', 'redis'],
-  ['hub', 'broker', 'presence', 'quota', 'auth', 'hooks', 'cache', 'tasks', 'archive'],
+  ['hub', 'broker', 'presence', 'quota', 'auth', 'hooks', 'events', 'cache', 'tasks', 'archive'],
   ['session', 'api', 'pusher', 'console'],
   ['server', 'client', 'cli', 'config', 'demo'],
 ];

@@ -1,6 +1,7 @@
 /** `doctor`: looks at what a gateway needs around it, and says what to do. */
 import type { Command } from 'commander';
 import { checkClock } from './doctor/clock.ts';
+import type { CheckedEndpoint } from './doctor/endpoint.ts';
 import { checkEndpoint } from './doctor/endpoint.ts';
 import { checkFiles } from './doctor/files.ts';
 import type { Finding } from './doctor/finding.ts';
@@ -62,7 +63,9 @@ async function* findings(argv: readonly string[]): AsyncGenerator<Finding> {
   const keySet = await checkKeySet(config.tokens.jwksUrl);
   yield checkClock(Date.now(), keySet.dateMs);
   if (keySet.finding !== null) yield keySet.finding;
-  for (const endpoint of config.endpoints.values()) yield await checkEndpoint(endpoint);
+  const endpoints = new Set<CheckedEndpoint>(config.endpoints.values());
+  if (config.events.target !== null) endpoints.add(config.events.target);
+  for (const endpoint of endpoints) yield await checkEndpoint(endpoint);
   if (config.redis === null) return;
   const { checkRedis } = await import('./doctor/redis.ts');
   yield await checkRedis(config.redis.url);

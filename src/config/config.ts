@@ -2,6 +2,8 @@
 import type { Rules } from '../channel/rules.ts';
 import { archiveOf, refuseNoArchive } from './archive.ts';
 import type { ArchiveConfig } from './archive.ts';
+import { eventsOf } from './events.ts';
+import type { EventsConfig, EventsTarget } from './events.ts';
 import { freeze } from './frozen.ts';
 import { helpText } from './help.ts';
 import { readEndpoints, readHooks } from './hooks.ts';
@@ -53,6 +55,8 @@ export interface Config {
   readonly tasks: TasksConfig;
   /** Where publications are kept beyond the history; null: nowhere. */
   readonly archive: ArchiveConfig | null;
+  /** What the backend is told of connections and channels. */
+  readonly events: EventsConfig;
   readonly pingIntervalMs: number;
   /** Always less than `pingIntervalMs`. */
   readonly pingTimeoutMs: number;
@@ -166,6 +170,7 @@ function build(givens: Givens, backend: Backend, problems: string[]): Config {
     drain: drainOf(values),
     tasks: tasksOf(values, !values.isGiven(OPTIONS.redisUrl)),
     archive: archiveOf(values, workers),
+    events: eventsOf(values, { backend, endpoints: { endpoints, names } }),
     ...pingOf(values),
     connectionGraceMs: values.read(OPTIONS.connectionGrace),
     subscriptionGraceMs: values.read(OPTIONS.subscriptionGrace),
@@ -310,7 +315,9 @@ function withoutQuery(url: string): string {
   return url.replace(/\?.*/, '?[hidden]');
 }
 
-function redactedEndpoint(endpoint: EndpointConfig): Readonly<Record<string, unknown>> {
+function redactedEndpoint(
+  endpoint: EndpointConfig | EventsTarget,
+): Readonly<Record<string, unknown>> {
   const { url, headers, secret } = endpoint;
   const names = Object.keys(headers);
   return {
@@ -323,7 +330,7 @@ function redactedEndpoint(endpoint: EndpointConfig): Readonly<Record<string, unk
 
 /** The configuration for a log or a page, without its secrets. */
 export function redacted(config: Config): Readonly<Record<string, unknown>> {
-  const { tokens, api, endpoints, redis, archive, namespaces } = config;
+  const { tokens, api, endpoints, redis, archive, events, namespaces } = config;
   return {
     ...config,
     tokens: {
@@ -338,6 +345,10 @@ export function redacted(config: Config): Readonly<Record<string, unknown>> {
     ),
     redis: redis === null ? null : { ...redis, url: hidden(redis.url) },
     archive: archive === null ? null : { ...archive, url: hidden(archive.url) },
+    events: {
+      ...events,
+      target: events.target === null ? null : redactedEndpoint(events.target),
+    },
     namespaces: Object.fromEntries(
       [...namespaces].map(([name, rules]) => [
         name,

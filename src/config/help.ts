@@ -11,7 +11,7 @@ export const GROUPS: readonly { readonly title: string; readonly roots: readonly
   },
   { title: 'Who may connect', roots: ['anonymous', 'tokens'] },
   { title: 'The server API', roots: ['api'] },
-  { title: 'The backend', roots: ['endpoints', 'hooks'] },
+  { title: 'The backend', roots: ['endpoints', 'hooks', 'events'] },
   { title: 'Many gateways', roots: ['redis', 'workers'] },
   { title: 'Tasks', roots: ['tasks'] },
   { title: 'The archive', roots: ['archive'] },

@@ -1,6 +1,7 @@
 /** What a program may set, in the words of `sluice.yaml`. */
 import type { Access, SlowConsumer } from '../channel/rules.ts';
 import type { LimitName } from '../kernel/limits.ts';
+import type { EventTypeName } from './events-options.ts';
 import type { LogLevel, TransportName } from './options.ts';
 
 /** A whole number with its unit: `500ms`, `30s`, `5m`, `1h`, `7d`. */
@@ -55,6 +56,8 @@ export interface ConfigInput {
   };
   /** Where namespaces with `archive` keep their publications: `postgres://…`, `pglite:./folder`. */
   readonly archive?: ArchiveInput;
+  /** What the backend is told of connections and channels. */
+  readonly events?: EventsInput;
   /** How often each client is pinged, and how long it may take to answer. */
   readonly ping?: {
     readonly interval?: Duration;
@@ -143,6 +146,27 @@ export interface ArchiveInput {
   readonly pool?: { readonly min?: number; readonly max?: number };
   /** How long one statement may take. */
   readonly statementTimeout?: Duration;
+}
+
+/** See `docs/events.md`. */
+export interface EventsInput {
+  /** Unless it is set, nothing is posted. */
+  readonly url?: string;
+  /** In the place of `url`: the name of an endpoint. */
+  readonly endpoint?: string;
+  /** Signs what is posted to `url`, in the place of `hooks.secret`. */
+  readonly secret?: string;
+  /** Which events are told; all, unless it is set. */
+  readonly types?: readonly EventTypeName[];
+  /** Whose events these are: all gateways on one Redis are one source. */
+  readonly source?: string;
+  readonly batchSize?: number;
+  readonly batchDelay?: Duration;
+  readonly timeout?: Duration;
+  /** How long an event is tried that the backend answers with an error. */
+  readonly giveUp?: Duration;
+  /** How long nobody must be in a channel before it is told vacated. */
+  readonly vacateDelay?: Duration;
 }
 
 type DurationLimit = Extract<LimitName, `${string}Ms`>;

@@ -12,6 +12,8 @@ export interface Backend {
   readonly connect?: boolean;
   readonly subscribe?: boolean;
   readonly publish?: boolean;
+  /** Whether the program takes the events by itself. */
+  readonly events?: boolean;
 }
 
 export interface Context {

@@ -5,6 +5,7 @@ import { LIMITS, LIMIT_NAMES } from '../kernel/limits.ts';
 import type { Limit, LimitName } from '../kernel/limits.ts';
 import { asked, HOOK_OPTIONS } from './hook-options.ts';
 import { ARCHIVE_OPTIONS } from './archive-options.ts';
+import { EVENTS_OPTIONS } from './events-options.ts';
 import { apiKey, hmacSecret, publicKey } from './keys.ts';
 import { redisUrl } from './redis-url.ts';
 import {
@@ -250,6 +251,7 @@ export const OPTIONS = {
   }),
   ...PROCESS_OPTIONS,
   ...ARCHIVE_OPTIONS,
+  ...EVENTS_OPTIONS,
   namespaces: option('namespaces', record(NAMESPACE.source, treeSchema(ALL_RULE_OPTIONS)), {
     default: {},
     means: 'the rules of channels; as JSON in a variable or flag, which replaces them all',

@@ -46,6 +46,11 @@ export class Roster {
     return this.#all.values();
   }
 
+  /** Those that are connected. */
+  connections(): IterableIterator<Peer> {
+    return this.#clients.values();
+  }
+
   opened(peer: Peer): void {
     this.#all.add(peer);
   }

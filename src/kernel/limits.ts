@@ -272,6 +272,20 @@ export const LIMITS = {
     answers: 'reads that come faster than the database answers',
     outcome: 'error 111 (API: 429); a recovery is not recovered',
   },
+  eventsWaiting: {
+    default: 100_000,
+    unit: 'count',
+    means: 'events that wait for the backend',
+    answers: 'a backend that is away, or slower than clients come and go',
+    outcome: 'further ones are dropped, and the backend is told how many; then all is told anew',
+  },
+  eventsPending: {
+    default: 10_000,
+    unit: 'count',
+    means: 'events of one gateway that wait for Redis',
+    answers: 'a Redis that is away',
+    outcome: 'further ones are dropped, and told as above; then its connections are told anew',
+  },
   apiBodyBytes: {
     default: 1024 * 1024,
     unit: 'bytes',

@@ -74,6 +74,16 @@ export class Lease {
     return this.#id;
   }
 
+  /** The key of the leases that have not ended: who is not among them holds nothing. */
+  get register(): string {
+    return `${this.#options.redis.names.prefixOf(0)}leases`;
+  }
+
+  /** The key of those that have, until they are swept. */
+  get ended(): string {
+    return `${this.#options.redis.names.prefixOf(0)}sweep`;
+  }
+
   /** Before the turn is over in which the lease was made. */
   add(holder: Holder): void {
     this.#standings.push({ holder, owed: 'kept', former: new Set(), isBusy: false });
@@ -164,15 +174,14 @@ export class Lease {
 
   async #sweep(lease: string): Promise<void> {
     for (const { holder } of this.#standings) await holder.sweep(lease);
-    const { link, names } = this.#options.redis;
-    await link.call('SREM', `${names.prefixOf(0)}sweep`, lease);
+    await this.#options.redis.link.call('SREM', this.ended, lease);
   }
 
   async #run(verb: 'renew' | 'end'): Promise<[LeaseState, string[]]> {
     const { link, names } = this.#options.redis;
     const prefix = names.prefixOf(0);
     const mark = `${prefix}ended:`;
-    const keys = [`${prefix}leases`, `${prefix}sweep`, mark + this.#id];
+    const keys = [this.register, this.ended, mark + this.#id];
     const args = [this.#id, verb, ENDS_AFTER_MS, mark, MARK_MS, STANDSTILL_MS];
     const [outcome, ended] = listOf(await link.run(LEASE, keys, args));
     return [OUTCOMES[numberOf(outcome)] ?? 'kept', listOf(ended).map(textOf)];

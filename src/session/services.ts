@@ -2,6 +2,7 @@
 import type { TokenVerifier } from '../auth/jwt.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { Rules } from '../channel/rules.ts';
+import type { Events } from '../events/events.ts';
 import type { Hooks } from '../hooks/hooks.ts';
 import type { Hub } from '../hub/hub.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -46,6 +47,8 @@ export interface Services {
   readonly quota: Quota | null;
   readonly verifier: TokenVerifier;
   readonly hooks: Hooks;
+  /** Told of the lives of connections and subscriptions. */
+  readonly events: Events;
   readonly roster: Roster;
   readonly limits: Limits;
   readonly settings: SessionSettings;

@@ -158,7 +158,7 @@ export class Session
   }
 
   closed(code: number): void {
-    if (!this.isClosed) this.#end(code);
+    if (!this.isClosed) this.#end({ code, reason: '' });
   }
 
   refused(): void {
@@ -172,7 +172,7 @@ export class Session
     this.outbox.endTurn();
     // A transport that took nothing more closes the session from within.
     if (this.isClosed) return;
-    this.#end(code);
+    this.#end({ code, reason });
     this.#transport.close(code, reason);
   }
 
@@ -183,6 +183,7 @@ export class Session
     this.#state = { kind: 'connected', credentials, info };
     this.user = user;
     this.services.roster.connected(this);
+    this.services.events.connected(this);
     const { pingIntervalMs, pongTimeoutMs } = this.services.settings;
     // Spread over half of the interval, so that those who came together are not pinged together.
     const firstPingMs = pingIntervalMs * (0.5 + this.services.random() / 2);
@@ -323,16 +324,18 @@ export class Session
     return this.#state;
   }
 
-  #end(code: number): void {
+  #end(why: Close): void {
+    const wasConnected = this.#state.kind === 'connected';
     // First, for what hears of the end may want to end it, too.
     this.#state = CLOSED;
-    this.services.counts.closes(String(code));
+    this.services.counts.closes(String(why.code));
     this.#heartbeat.stop();
     this.#intake.close();
     this.#renewal?.abort();
     this.services.roster.closed(this);
     if (this.user !== '') this.services.quota?.release(this.user, this.client);
     this.subscriptions.close();
+    if (wasConnected) this.services.events.disconnected(this, why);
   }
 
   #expireWithCredentials(): void {

@@ -91,7 +91,7 @@ export class Subscriptions implements SubscriptionOwner {
     try {
       await this.#join(subscription, entry);
     } catch (error) {
-      this.#part(subscription);
+      this.#part(subscription, UNSUBSCRIBES.server);
       throw error;
     }
     if (terms.expireAtMs !== null) this.#session.expireBy(this.#endOf(terms, terms.expireAtMs));
@@ -103,13 +103,13 @@ export class Subscriptions implements SubscriptionOwner {
   leave(channel: ChannelName): boolean {
     const subscription = this.#all?.get(channel);
     if (subscription === undefined) return false;
-    this.#part(subscription);
+    this.#part(subscription, UNSUBSCRIBES.client);
     return true;
   }
 
   /** Ends a subscription for a reason the client is told. */
   end(subscription: Subscription, reason: Close): void {
-    if (!this.#part(subscription)) return;
+    if (!this.#part(subscription, reason)) return;
     this.#session.services.counts.unsubscribes(String(reason.code));
     this.#session.tell({ type: 'unsubscribed', channel: subscription.channel, reason });
   }
@@ -148,7 +148,9 @@ export class Subscriptions implements SubscriptionOwner {
 
   /** The connection is gone. */
   close(): void {
-    for (const subscription of this.#all?.values() ?? []) this.#part(subscription);
+    for (const subscription of this.#all?.values() ?? []) {
+      this.#part(subscription, UNSUBSCRIBES.disconnect);
+    }
     this.#lagging = null;
   }
 
@@ -173,7 +175,7 @@ export class Subscriptions implements SubscriptionOwner {
   }
 
   async #join(subscription: Subscription, entry: Entry): Promise<void> {
-    const { hub, presence } = this.#session.services;
+    const { hub, presence, events } = this.#session.services;
     const { channel, terms } = entry;
     const { subscribersMax, historySize } = terms.rules;
     if (subscribersMax > 0 && hub.subscribersOf(channel) >= subscribersMax) throw crowded();
@@ -194,6 +196,7 @@ export class Subscriptions implements SubscriptionOwner {
         // To write to a socket may end it.
         stillWanted(subscription);
         subscription.joined(feed);
+        events.subscribed(subscription.info, channel);
       });
     } finally {
       feed.release();
@@ -220,13 +223,14 @@ export class Subscriptions implements SubscriptionOwner {
   }
 
   /** False when it was parted with before. What others have to be told follows by itself. */
-  #part(subscription: Subscription): boolean {
-    const { channel, info, isAnnounced, isPresent } = subscription;
+  #part(subscription: Subscription, why: Close): boolean {
+    const { channel, info, isAnnounced, isPresent, isJoined } = subscription;
     subscription.leave();
     this.#lagging?.delete(subscription);
     if (this.#all?.get(channel) !== subscription) return false;
     this.#all.delete(channel);
-    const { presence, broker, fault } = this.#session.services;
+    const { presence, broker, events, fault } = this.#session.services;
+    if (isJoined) events.unsubscribed(info, channel, why);
     try {
       const parted = chain(isPresent ? presence.remove(channel, info) : undefined, () =>
         isAnnounced ? broker.notify('leave', channel, info) : undefined,

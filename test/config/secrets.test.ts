@@ -28,6 +28,8 @@ describe('a secret is never told', () => {
       'hooks.url',
       'hooks.secret',
       'archive.url',
+      'events.url',
+      'events.secret',
     ]);
   });
 
@@ -76,6 +78,7 @@ describe('a secret is never told', () => {
     const config = parse({
       tokens: { hmacSecret: secret, hmacPreviousSecret: `${LEAK}-2`, issuer: 'i' },
       api: { keys: [`${LEAK}-3`, `${LEAK}-4`] },
+      events: { url: `https://example.com/events?key=${LEAK}-5`, secret: `${LEAK}-6` },
       namespaces: { chat: { schema: { type: 'object' } } },
     });
     const printed = JSON.stringify(redacted(config));
@@ -83,6 +86,7 @@ describe('a secret is never told', () => {
     expect(JSON.parse(printed)).toMatchObject({
       tokens: { hmacSecret: '[hidden]', hmacPreviousSecret: '[hidden]', issuer: 'i' },
       api: { keys: ['[hidden]', '[hidden]'] },
+      events: { target: { url: 'https://example.com/events?[hidden]', secret: '[hidden]' } },
       namespaces: { chat: { checkData: 'JSON Schema' }, default: { checkData: null } },
     });
   });

@@ -9,9 +9,11 @@ import { ManualClock } from '../support/clock.ts';
 import type { Running } from '../support/gateway.ts';
 import { EDGES, startGateway, token, SECRET } from '../support/gateway.ts';
 import { api, ask, meter } from '../support/http.ts';
+import { isReady } from '../redis/gateways.ts';
 import type { Message } from '../support/peer.ts';
 import { Peer, refusedUpgrade } from '../support/peer.ts';
 import { PostgresServer } from '../support/postgres.ts';
+import { EVENT_CROSSINGS } from './event-limits.ts';
 import { TASK_CROSSINGS } from './task-limits.ts';
 
 /** Starts a gateway that somebody else uses, too. */
@@ -387,6 +389,7 @@ const CROSSINGS: { readonly [Name in LimitName]: Crossing } = {
   },
 
   ...TASK_CROSSINGS,
+  ...EVENT_CROSSINGS,
 
   async archiveBufferPublications(start) {
     return fill(await start(archiving({ archiveBufferPublications: 3 })), 1);
@@ -603,6 +606,7 @@ describe.each(EDGES)('over %s, the limit', (transport) => {
       const bystanders: Bystander[] = [];
       const outcomes = await CROSSINGS[name](async (options) => {
         const running = await startGateway({ transport, ...options });
+        await vi.waitFor(async () => expect(await isReady(running)).toBe(true), QUICKLY);
         bystanders.push(await Bystander.watch(running));
         return running;
       });

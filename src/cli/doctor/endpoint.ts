@@ -7,8 +7,10 @@ import type { Finding } from './finding.ts';
 
 const ANSWER_MS = 2000;
 
+export type CheckedEndpoint = Pick<EndpointConfig, 'name' | 'url' | 'secret'>;
+
 /** The URL is not shown: it may hold a secret. */
-export async function checkEndpoint(endpoint: EndpointConfig): Promise<Finding> {
+export async function checkEndpoint(endpoint: CheckedEndpoint): Promise<Finding> {
   const name = `endpoint ${endpoint.name}`;
   const why = await connecting(new URL(endpoint.url));
   if (why !== null) {
@@ -16,7 +18,7 @@ export async function checkEndpoint(endpoint: EndpointConfig): Promise<Finding> 
     return found(name, 'fail', `cannot be reached (${why})`, advice);
   }
   if (endpoint.secret === null) {
-    const advice = 'set hooks.secret, so that the backend can tell who asks';
+    const advice = 'set hooks.secret, so that the backend can tell who it is';
     return found(name, 'warn', 'somebody listens, but nothing is signed', advice);
   }
   return found(name, 'ok', 'somebody listens');

@@ -4,6 +4,7 @@ import type { ChannelName } from '../../../src/channel/name.ts';
 import { channelNameOf } from '../../../src/channel/name.ts';
 import type { ClientInfo } from '../../../src/channel/publication.ts';
 import type { Page, Query } from '../../../src/channel/recovery.ts';
+import { silentEvents } from '../../../src/events/events.ts';
 import type { Source } from '../../../src/hub/hub.ts';
 import { Hub } from '../../../src/hub/hub.ts';
 import { Roster } from '../../../src/hub/roster.ts';
@@ -337,6 +338,7 @@ export class Gateway {
         close: () => Promise.resolve(),
       },
       hooks: {},
+      events: silentEvents,
       roster: new Roster(),
       limits: limits({
         outboxBytes: plan.outboxBytes,
