@@ -76,6 +76,7 @@ function ledgerOf(
     redis,
     lease,
     written: () => archive.written,
+    channelsMax: context.config.limits.archiveBufferPublications,
     repair: (channel) => repair(channel, { broker, archive, ...context }),
     nameOf(text) {
       try {

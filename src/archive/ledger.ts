@@ -22,14 +22,14 @@ export interface LedgerOptions {
   /** Null for what is none here. */
   readonly nameOf: (text: string) => ChannelName | null;
   readonly fault: (where: string, error: unknown) => void;
+  /** Over so many channels those are forgotten early that are quiet: as many may wait. */
+  readonly channelsMax: number;
 }
 
 /** A channel that is published to again within this time is not written down again. */
 const IDLE_MS = 10_000;
 /** Channels in one command. */
 const STEP = 500;
-/** Channels that are quiet are forgotten early over it; those that are not are as many as wait. */
-const ITEMS_MAX = 100_000;
 /** After this time nothing is on its way to Redis that was sent before. */
 const ARRIVAL_MS = 5000;
 /** What more there is to repair waits in Redis. */
@@ -51,11 +51,14 @@ export class Ledger implements Holder {
   readonly #repairs = new Map<ChannelName, number>();
   /** Redis may not know all of it. */
   #isApart = false;
+  /** Over it, it is looked for channels to forget; to look for them each time would take too long. */
+  #crowd: number;
   #isRepairing = false;
   #isClosed = false;
 
   constructor(options: LedgerOptions) {
     this.#options = options;
+    this.#crowd = options.channelsMax;
     options.lease.add(this);
   }
 
@@ -70,7 +73,9 @@ export class Ledger implements Holder {
     }
     this.#items.set(channel, { pending: 1, line: 0, usedMs });
     void this.#attempt(() => this.#tell('SADD', [channel]));
-    if (this.#items.size > ITEMS_MAX) void this.#attempt(() => this.#forget(0));
+    if (this.#items.size <= this.#crowd) return;
+    void this.#attempt(() => this.#forget(0));
+    this.#crowd = Math.max(this.#options.channelsMax, 2 * this.#items.size);
   }
 
   /** `line` is the one that was written of it; 0 where there is none. */

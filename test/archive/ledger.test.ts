@@ -53,6 +53,7 @@ async function rig(): Promise<Rig> {
       lease: lease as unknown as Lease,
       clock,
       written: () => made.written,
+      channelsMax: 1000,
       async repair(channel) {
         await made.repair(channel);
         made.repaired.push(channel);
@@ -114,6 +115,20 @@ describe('the ledger', () => {
     one.clock.advance(60_000);
     await one.ledger.renewed('kept');
     expect(await one.inRedis()).toEqual(['a']);
+  });
+
+  test('forgets early what is quiet where there are too many', async () => {
+    const one = await rig();
+    for (let n = 1; n <= 1000; n += 1) {
+      one.ledger.begin(channelNameOf(`room${n}`, 255));
+      if (n > 5) one.ledger.end(channelNameOf(`room${n}`, 255), n);
+    }
+    one.written = 999;
+    expect(await one.inRedis()).toHaveLength(1000);
+    one.ledger.begin(a);
+    // What has no place, what is not archived, and the new one.
+    const left = ['a', 'room1', 'room1000', 'room2', 'room3', 'room4', 'room5'];
+    await vi.waitFor(async () => expect(await one.inRedis()).toEqual(left), SOON);
   });
 
   test('is written anew where Redis lost it, or others ended the lease', async () => {

@@ -39,11 +39,14 @@ test('what it held is archived from the streams by another, once, whatever it do
   await redis.command('SADD', 'sluice:sweep', lease);
 
   await vi.waitFor(async () => expect(await archived(other, more)).toHaveLength(2), SOON);
+  await vi.waitFor(async () => expect(await archived(other, chat)).toHaveLength(6), SOON);
   const all = await archived(other, chat);
   expect(all.map(({ data }) => data)).toEqual(range(1, 6));
   expect(all.map(({ offset }) => offset)).toEqual(range(1, 6));
   expect(await offsetsOf(other, chat)).toEqual(range(1, 6));
-  expect((await meter(other.http, 'archive')).get('restored')).toBe(4);
+  await vi.waitFor(async () => {
+    expect((await meter(other.http, 'archive')).get('restored')).toBe(4);
+  }, SOON);
 
   proxy.release();
   await vi.waitFor(async () => expect(await isUp(held)).toBe(true), SOON);
