@@ -117,6 +117,11 @@ function shareIn({ url, prefix }: RedisConfig, context: SharingContext): Sharing
     },
     count,
   });
+  meters.gauge(
+    'redis_partitions_away',
+    'Parts of all channels that Redis does not deliver: of 128 in a Cluster, of 1 else.',
+    () => broker.partitionsAway,
+  );
   const lease = new Lease({ ...context, redis });
   const presence = new RedisPresence({
     redis,

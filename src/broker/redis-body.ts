@@ -4,7 +4,7 @@ import type { Draft, Publication } from '../channel/publication.ts';
 import { placed } from '../channel/publication.ts';
 import { Json } from '../kernel/data.ts';
 import { Malformed, Reader, Writer } from '../redis/bytes.ts';
-import { HEAD_BYTES, readWho, writeWho } from '../redis/envelope.ts';
+import { HEAD_BYTES, headOf, readWho, writeWho } from '../redis/envelope.ts';
 
 const BINARY = 1;
 const INFO = 2;
@@ -70,6 +70,17 @@ export interface Arrival {
 
 const COLON = 0x3a;
 const LENGTH_BYTES = 4;
+
+/** What publish.lua writes of publications that have no place in a stream. */
+export function unplacedMessage(bodies: readonly Buffer[]): Buffer {
+  const parts: Buffer[] = [Buffer.from(`${headOf('publications')}0::`)];
+  for (const body of bodies) {
+    const length = Buffer.allocUnsafe(LENGTH_BYTES);
+    length.writeUInt32BE(body.length);
+    parts.push(length, body);
+  }
+  return Buffer.concat(parts);
+}
 
 /** Reads a message that publish.lua wrote, whose head was read. @throws {Malformed} */
 export function arrivalOf(channel: ChannelName, message: Buffer): Arrival {

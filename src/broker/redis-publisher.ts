@@ -4,14 +4,15 @@ import { digestOf } from '../channel/publication.ts';
 import { Deferred } from '../kernel/deferred.ts';
 import { Refusal } from '../kernel/errors.ts';
 import { RedisAway } from '../redis/errors.ts';
-import type { Arg } from '../redis/link.ts';
+import type { ScriptArg } from '../redis/link.ts';
+import { LIFE } from '../redis/link.ts';
 import type { Redis } from '../redis/redis.ts';
 import type { Reply } from '../redis/reply.ts';
 import { listOf, numberOf, textOf } from '../redis/reply.ts';
 import { scriptOf } from '../redis/script.ts';
 import type { HistoryRules, Published, PublishOptions } from './broker.ts';
 import { IDEMPOTENCY_TTL_MS, STREAM_OUTLIVES_MS } from './broker.ts';
-import { bodyOf } from './redis-body.ts';
+import { bodyOf, unplacedMessage } from './redis-body.ts';
 
 const PUBLISH = scriptOf(
   new URL('redis-stream.lua', import.meta.url),
@@ -25,6 +26,7 @@ const BATCH_BYTES_MAX = 256 * 1024;
 const WAITING_BYTES_MAX = 64 * 1024 * 1024;
 
 const NOT_KEPT: HistoryRules = { size: 0, ttlMs: 0 };
+const UNPLACED: Published = { position: { offset: 0, epoch: '' }, outcome: 'published' };
 
 /** What the script says became of a publication. */
 const OUTCOMES = ['published', 'repeated', 'outdated', 'conflict'] as const;
@@ -95,9 +97,8 @@ export class RedisPublisher {
   }
 
   async #send(batch: Batch): Promise<void> {
-    const { keys, args } = this.#callOf(batch);
     try {
-      settle(batch, listOf(await this.#redis.link.run(PUBLISH, keys, args)));
+      await (isPlain(batch) ? this.#sendPlain(batch) : this.#run(batch));
     } catch (error) {
       for (const { settle: item } of batch.items) item.reject(error);
     } finally {
@@ -105,11 +106,24 @@ export class RedisPublisher {
     }
   }
 
-  #callOf({ channel, history, items }: Batch): { keys: string[]; args: Arg[] } {
+  /** Without a place in a stream and without keys there is nothing for a script to do. */
+  async #sendPlain({ channel, items }: Batch): Promise<void> {
     const { names, link, publishCommand } = this.#redis;
+    const message = unplacedMessage(items.map(({ body }) => body));
+    await link.call(publishCommand, names.bus('c', channel), message);
+    for (const { settle: item } of items) item.resolve(UNPLACED);
+  }
+
+  async #run(batch: Batch): Promise<void> {
+    const { keys, args } = this.#callOf(batch);
+    settle(batch, listOf(await this.#redis.link.run(PUBLISH, keys, args)));
+  }
+
+  #callOf({ channel, history, items }: Batch): { keys: string[]; args: ScriptArg[] } {
+    const { names, publishCommand } = this.#redis;
     const keys = [names.key('s', channel), names.key('m', channel)];
     const { size, ttlMs } = history ?? NOT_KEPT;
-    const args: Arg[] = [names.bus('c', channel), publishCommand, link.life];
+    const args: ScriptArg[] = [names.bus('c', channel), publishCommand, LIFE];
     args.push(this.#newEpoch(), size, ttlMs, ttlMs + STREAM_OUTLIVES_MS, IDEMPOTENCY_TTL_MS);
     for (const { body, draft, options } of items) {
       const { idempotencyKey, version, versionEpoch } = options;
@@ -124,6 +138,11 @@ export class RedisPublisher {
     }
     return { keys, args };
   }
+}
+
+function isPlain({ history, items }: Batch): boolean {
+  if (history !== null) return false;
+  return items.every(({ options }) => options.idempotencyKey === '' && options.version === 0);
 }
 
 function settle({ items }: Batch, [epoch, ...results]: readonly Reply[]): void {

@@ -8,16 +8,8 @@
 -- told to readers. So the stream goes on under another epoch, and remembers the one before with
 -- the offset it was found at: who was not beyond that has lost nothing.
 
-local function lifeOf(given)
-  if given ~= '' then return given end
-  local info = redis.pcall('INFO', 'server')
-  if type(info) == 'table' then return '-' end
-  return string.match(info, 'run_id:(%w+)') or '-'
-end
-
-local function standing(stream, meta, given, newEpoch)
+local function standing(stream, meta, life, newEpoch)
   local known = redis.call('HMGET', meta, 'e', 's', 'l')
-  local life = lifeOf(given)
   if not known[1] then
     -- The publications of a stream that was forgotten belong to another epoch.
     redis.call('DEL', stream)

@@ -103,7 +103,7 @@ export class RedisQuota implements Quota, Holder {
   async #beHeardOf(): Promise<void> {
     const { redis, lease } = this.#options;
     const { id } = lease;
-    if (this.#heardAs === id || !redis.bus.isUp) return;
+    if (this.#heardAs === id || !redis.bus.hears(this.#nameOf(id))) return;
     const before = this.#heardAs;
     try {
       await redis.bus.listen(this.#nameOf(id), () => undefined);

@@ -32,7 +32,7 @@ function clusterOf(target: Target, name: string, around: Surroundings): Cluster 
     enableOfflineQueue: false,
     clusterRetryStrategy: (times) => retryMs(times, around.random()),
   });
-  logErrors(cluster, name, around.log);
+  logErrors(cluster, { name, server: 'any of the Cluster' }, around.log);
   return cluster;
 }
 

@@ -56,7 +56,7 @@ export class Lease {
   readonly #standings: Standing[] = [];
   readonly #timer: ReturnType<typeof setInterval>;
   #id: string = randomUUID();
-  #life = '';
+  #lives = '';
   #isRenewing = false;
   #isSweeping = false;
   #isClosed = false;
@@ -116,11 +116,11 @@ export class Lease {
     }
   }
 
-  /** A server that was started again may have lost the newest; of several servers nobody knows. */
+  /** A server that was started again, or took over from another, may have lost the newest. */
   #isAnotherLife(): boolean {
-    const { life } = this.#options.redis.link;
-    const isAnother = this.#life !== '' && life !== this.#life;
-    this.#life = life;
+    const { lives } = this.#options.redis.link;
+    const isAnother = this.#lives !== '' && lives !== this.#lives;
+    this.#lives = lives;
     return isAnother;
   }
 

@@ -89,7 +89,7 @@ test('a gateway whose commands come through later than its bus finds what waits'
       get isUp() {
         return isUp;
       },
-      life: '',
+      lives: '',
       onUp: (react) => void reactions.push(react),
       call: (...said) => redis.link.call(...said),
       run: (...said) => redis.link.run(...said),
@@ -203,7 +203,7 @@ describe('gateways', () => {
       ...redis,
       link: {
         isUp: true,
-        life: '',
+        lives: '',
         onUp: (react) => redis.link.onUp(react),
         call: (...said) => redis.link.call(...said),
         async run(...said) {
