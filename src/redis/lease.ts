@@ -152,14 +152,15 @@ export class Lease {
   async #sweepAll(leases: readonly string[]): Promise<void> {
     if (this.#isSweeping) return;
     this.#isSweeping = true;
-    try {
-      for (const lease of leases) await this.#sweep(lease);
-    } catch (error) {
-      // They stay where those to be swept stand, for the next renewal of any gateway.
-      if (!(error instanceof RedisAway)) this.#options.fault('sweep', error);
-    } finally {
-      this.#isSweeping = false;
+    for (const lease of leases) {
+      try {
+        await this.#sweep(lease);
+      } catch (error) {
+        // It stays where those to be swept stand, for the next renewal of any gateway.
+        if (!(error instanceof RedisAway)) this.#options.fault('sweep', error);
+      }
     }
+    this.#isSweeping = false;
   }
 
   async #sweep(lease: string): Promise<void> {

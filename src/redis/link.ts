@@ -6,6 +6,7 @@ import { awayOr, isNoScript, isTimeout, RedisAway } from './errors.ts';
 import type { Reply } from './reply.ts';
 import { replyOf } from './reply.ts';
 import type { Script } from './script.ts';
+import { allScripts } from './script.ts';
 import type { Target } from './target.ts';
 
 /** Stands among the arguments of a script for the life of the server that carries it out. */
@@ -139,7 +140,9 @@ export class SingleLink implements Link {
 
   async #begin(): Promise<void> {
     try {
-      this.#life = lifeOf(await this.#redis.info('server'));
+      const told = allScripts().map(({ text }) => this.#redis.script('LOAD', text));
+      const [info] = await Promise.all([this.#redis.info('server'), ...told]);
+      this.#life = lifeOf(info);
     } catch (error) {
       const { message } = error instanceof Error ? error : new Error(String(error));
       this.#surroundings.log.warn('redis begin', { error: message }, 'Redis does not answer');
