@@ -2,6 +2,7 @@
 import { Redis } from 'ioredis';
 import type { Cluster, CommonRedisOptions, StandaloneConnectionOptions } from 'ioredis';
 import type { ThrottledLog } from '../kernel/log.ts';
+import type { ConnectionOptions as TlsConnectionOptions } from 'node:tls';
 import type { Target } from './target.ts';
 
 /** Redis is away when it has not answered for so long; whoever waits is told within a second. */
@@ -15,6 +16,8 @@ export interface Surroundings {
   readonly log: ThrottledLog;
   /** From 0 to below 1. */
   readonly random: () => number;
+  /** For targets with TLS. */
+  readonly tls: TlsConnectionOptions;
 }
 
 /** Replies keep the form that they always had. */
@@ -26,7 +29,7 @@ type ConnectionOptions = Omit<CommonRedisOptions, 'replyMapping'> &
  * was on its way when the connection broke may have been carried out.
  */
 export function optionsOf(target: Target, around: Surroundings): ConnectionOptions {
-  const tls = target.tls ? { tls: {} } : {};
+  const tls = target.tls ? { tls: around.tls } : {};
   return {
     ...(target.username === '' ? {} : { username: target.username }),
     ...(target.password === '' ? {} : { password: target.password }),
@@ -66,7 +69,7 @@ export function connectionOf(target: Target, name: string, around: Surroundings)
           ...options,
           sentinels: target.hosts.map(({ host, port }) => ({ host, port })),
           name: target.master,
-          ...(target.tls ? { enableTLSForSentinelMode: true, sentinelTLS: {} } : {}),
+          ...(target.tls ? { enableTLSForSentinelMode: true, sentinelTLS: around.tls } : {}),
           ...(target.password === '' ? {} : { sentinelPassword: target.password }),
           sentinelRetryStrategy: (times) => retryMs(times, around.random()),
           sentinelCommandTimeout: ANSWER_MS,

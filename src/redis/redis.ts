@@ -14,6 +14,8 @@ import { namesOf } from './names.ts';
 import { slotOf } from './slot.ts';
 import type { Target } from './target.ts';
 import { targetOf } from './target.ts';
+import type { TlsOptions } from './tls.ts';
+import { PLAIN_TLS, tlsOf } from './tls.ts';
 
 /** Partitions of the names, by the server that they are on at this moment. */
 export interface Share {
@@ -34,15 +36,18 @@ export interface Redis {
   close(): Promise<void>;
 }
 
-export interface RedisOptions extends Surroundings {
+export interface RedisOptions extends Omit<Surroundings, 'tls'> {
   readonly url: string;
   /** What all keys and channels begin with. */
   readonly prefix: string;
+  readonly tls?: TlsOptions;
 }
 
-/** Begins to connect, and goes on until it is closed. */
-export function connectRedis({ url, prefix, ...surroundings }: RedisOptions): Redis {
+/** Begins to connect, and goes on until it is closed. @throws where the files of `tls` are of no use. */
+export function connectRedis(options: RedisOptions): Redis {
+  const { url, prefix, tls = PLAIN_TLS, log, random } = options;
   const target = targetOf(url);
+  const surroundings = { log, random, tls: tlsOf(tls, log) };
   return target.kind === 'cluster'
     ? connectCluster(target, prefix, surroundings)
     : connectSingle(target, prefix, surroundings);
