@@ -4,6 +4,7 @@ import { existsSync, globSync } from 'node:fs';
 
 /** Programs, and the Debian packages they come in. */
 const NEEDS = new Map([
+  ['/usr/bin/openssl', 'openssl'],
   ['/usr/bin/redis-server', 'redis-server'],
   ['/usr/bin/chromium', 'chromium'],
   ['/usr/sbin/haproxy', 'haproxy'],

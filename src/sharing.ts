@@ -8,7 +8,8 @@ import type { ChannelName } from './channel/name.ts';
 import type { Position } from './channel/recovery.ts';
 import type { Rules } from './channel/rules.ts';
 import { historyOf } from './channel/rules.ts';
-import type { Config, RedisConfig } from './config/config.ts';
+import type { Config } from './config/config.ts';
+import type { RedisConfig } from './config/redis.ts';
 import type { Clock } from './kernel/clock.ts';
 import type { ThrottledLog } from './kernel/log.ts';
 import type { Meters } from './kernel/meters.ts';
@@ -106,10 +107,10 @@ function shareNothing(context: SharingContext): Sharing {
   };
 }
 
-function shareIn({ url, prefix }: RedisConfig, context: SharingContext): Sharing {
+function shareIn({ url, prefix, tls }: RedisConfig, context: SharingContext): Sharing {
   const { config, meters, log, rulesOf } = context;
   const count = meters.counter('bus_events', 'What became of the bus and its messages.', 'event');
-  const redis = connectRedis({ ...context, url, prefix });
+  const redis = connectRedis({ ...context, url, prefix, tls });
   const broker = new RedisBroker({
     ...context,
     redis,
@@ -120,6 +121,11 @@ function shareIn({ url, prefix }: RedisConfig, context: SharingContext): Sharing
     },
     count,
   });
+  meters.gauge(
+    'redis_partitions_away',
+    'Parts of all channels that Redis does not deliver: of 128 in a Cluster, of 1 else.',
+    () => broker.partitionsAway,
+  );
   const lease = new Lease({ ...context, redis });
   const presence = new RedisPresence({
     redis,

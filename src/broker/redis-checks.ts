@@ -47,15 +47,17 @@ export class TopChecks {
     if (this.#tracked.has(channel)) this.#tracked.set(channel, Date.now());
   }
 
-  /** The bus lost an unknown part of everything: compares all. */
-  all(): { readonly tracked: number; readonly untracked: number } {
-    for (const channel of this.#tracked.keys()) {
+  /** The bus lost an unknown part of what was said in some channels: compares them. */
+  doubt(isLost: (channel: ChannelName) => boolean): { tracked: number; untracked: number } {
+    const tracked = [...this.#tracked.keys()].filter(isLost);
+    for (const channel of tracked) {
       // Once more, and at the end, where a comparison before may have been too early.
       this.#due.delete(channel);
       this.#due.add(channel);
     }
     this.#run();
-    return { tracked: this.#tracked.size, untracked: this.#untracked.size };
+    const untracked = [...this.#untracked].filter(isLost);
+    return { tracked: tracked.length, untracked: untracked.length };
   }
 
   close(): void {

@@ -1,6 +1,6 @@
 -- The top of a stream and publications of it, of one moment.
 -- KEYS  the stream, its meta
--- ARGV  1 life, '' where it is to be found out   2 a new epoch   3 how long, in ms, the stream is
+-- ARGV  1 life of the process   2 a new epoch   3 how long, in ms, the stream is
 --       remembered at least from now   4 top, after or before   5 an offset, or -1 for beyond all
 --       6 how many, or -1 for all
 -- Returns the epoch, the top, the epoch before and where this one continues it, and the

@@ -3,6 +3,8 @@ import type { ChannelName } from '../channel/name.ts';
 import { placed } from '../channel/publication.ts';
 import type { Page, Query } from '../channel/recovery.ts';
 import { Refusal } from '../kernel/errors.ts';
+import type { ScriptArg } from '../redis/link.ts';
+import { LIFE } from '../redis/link.ts';
 import type { Redis } from '../redis/redis.ts';
 import type { Reply } from '../redis/reply.ts';
 import { bytesOf, listOf, numberOf, textOf } from '../redis/reply.ts';
@@ -64,7 +66,14 @@ export class RedisHistory {
     const { names, link } = this.#redis;
     const keys = [names.key('s', channel), names.key('m', channel)];
     const { kind, offset, limit } = span;
-    const args = [link.life, this.#newEpoch(), ttlMs + READ_OUTLIVES_MS, kind, offset, limit];
+    const args: ScriptArg[] = [
+      LIFE,
+      this.#newEpoch(),
+      ttlMs + READ_OUTLIVES_MS,
+      kind,
+      offset,
+      limit,
+    ];
     return pageOf(listOf(await link.run(HISTORY, keys, args)));
   }
 }

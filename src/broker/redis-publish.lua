@@ -1,6 +1,6 @@
 -- Gives publications of one channel their offsets, keeps them and sends them, as one step.
 -- KEYS  the stream, its meta, then a key for each idempotency key
--- ARGV  1 channel of the bus   2 PUBLISH or SPUBLISH   3 life, '' where it is to be found out
+-- ARGV  1 channel of the bus   2 PUBLISH or SPUBLISH   3 life of the process
 --       4 a new epoch   5 how many are kept, 0: none   6 for how long, in ms
 --       7 how long the stream is remembered   8 how long an idempotency key is
 --       then for each: 0 and a run of bodies, each after its length in four bytes; or 1, one such,

@@ -8,7 +8,8 @@ import { Deferred } from '../kernel/deferred.ts';
 import type { Position } from '../channel/recovery.ts';
 import { Refusal } from '../kernel/errors.ts';
 import { RedisAway } from '../redis/errors.ts';
-import type { Arg } from '../redis/link.ts';
+import type { ScriptArg } from '../redis/link.ts';
+import { LIFE } from '../redis/link.ts';
 import type { Redis } from '../redis/redis.ts';
 import type { Reply } from '../redis/reply.ts';
 import { listOf, numberOf, textOf } from '../redis/reply.ts';
@@ -148,13 +149,13 @@ export class RedisPublisher {
     const runs = runsOf(items);
     const keys = [names.key('s', channel), names.key('m', channel)];
     const { size, ttlMs } = history ?? NOT_KEPT;
-    const args: Arg[] = [names.bus('c', channel), publishCommand, link.life];
+    const args: ScriptArg[] = [names.bus('c', channel), publishCommand, LIFE];
     args.push(this.#newEpoch(), size, ttlMs, ttlMs + STREAM_OUTLIVES_MS, IDEMPOTENCY_TTL_MS);
     for (const run of runs) this.#ask(run, names.key('i', channel), keys, args);
     settle(runs, listOf(await link.run(PUBLISH, keys, args)));
   }
 
-  #ask(run: readonly Item[], keyPrefix: string, keys: string[], args: Arg[]): void {
+  #ask(run: readonly Item[], keyPrefix: string, keys: string[], args: ScriptArg[]): void {
     const bodies = runOf(run.map(({ body }) => body));
     const [first] = run;
     if (first === undefined || isPlain(first)) {

@@ -8,16 +8,17 @@
 -- told to readers. So the stream goes on under another epoch, and remembers the one before with
 -- the offset it was found at: who was not beyond that has lost nothing.
 
-local function lifeOf(given)
-  if given ~= '' then return given end
-  local info = redis.pcall('INFO', 'server')
-  if type(info) == 'table' then return '-' end
-  return string.match(info, 'run_id:(%w+)') or '-'
+-- `process` is the life of the process. One that another took over from, and that took over again
+-- without an end, begins another life, too: that of whom it followed last. To look takes 3 us, seen
+-- with redis-benchmark and a script that does nothing else (Redis 7.0).
+local function lifeOf(process)
+  local followed = string.match(redis.call('INFO', 'replication'), 'master_replid2:(%w+)')
+  return process .. ':' .. (followed or '')
 end
 
-local function standing(stream, meta, given, newEpoch)
+local function standing(stream, meta, process, newEpoch)
   local known = redis.call('HMGET', meta, 'e', 's', 'l')
-  local life = lifeOf(given)
+  local life = lifeOf(process)
   if not known[1] then
     -- The publications of a stream that was forgotten belong to another epoch.
     redis.call('DEL', stream)

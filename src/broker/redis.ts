@@ -53,7 +53,7 @@ export class RedisBroker implements Broker {
     this.#options = options;
     this.#publisher = new RedisPublisher(redis, newEpoch);
     this.#history = new RedisHistory(redis, newEpoch);
-    this.#probe = new RedisProbe(redis, this.#publisher, options.uid);
+    this.#probe = new RedisProbe({ ...options, publisher: this.#publisher });
     this.#checks = new TopChecks({
       top: async (channel) => {
         const rules = options.historyOf(channel);
@@ -63,12 +63,17 @@ export class RedisBroker implements Broker {
       check: options.check,
       fault: options.fault,
     });
-    redis.bus.onRestored(() => this.#restored());
+    redis.bus.onRestored((names) => this.#restored(names));
   }
 
-  /** A probe came back a moment ago, the way that publications go. */
+  /** Probes came back a moment ago, the way that publications go. */
   get isReady(): boolean {
     return this.#probe.isFresh;
+  }
+
+  /** Partitions of Redis through which nothing is delivered. */
+  get partitionsAway(): number {
+    return this.#probe.partitionsAway;
   }
 
   listen(channel: ChannelName): Maybe<void> {
@@ -144,9 +149,12 @@ export class RedisBroker implements Broker {
    * What was published meanwhile did not come. Channels with a history read it; in those without
    * one nobody can know whether there was anything, and no subscriber was promised it.
    */
-  #restored(): void {
-    const { log, count } = this.#options;
-    const { tracked, untracked } = this.#checks.all();
+  #restored(names: readonly string[]): void {
+    const { log, count, redis } = this.#options;
+    const lost = new Set(names);
+    const { tracked, untracked } = this.#checks.doubt((channel) =>
+      lost.has(redis.names.bus('c', channel)),
+    );
     count('restored');
     if (untracked > 0) count('interrupted', untracked);
     log.warn(

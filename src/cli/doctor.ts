@@ -68,7 +68,7 @@ async function* findings(argv: readonly string[]): AsyncGenerator<Finding> {
   for (const endpoint of endpoints) yield await checkEndpoint(endpoint);
   if (config.redis === null) return;
   const { checkRedis } = await import('./doctor/redis.ts');
-  yield await checkRedis(config.redis.url);
+  yield await checkRedis(config.redis);
 }
 
 function configOf(argv: readonly string[]): {

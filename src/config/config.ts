@@ -21,6 +21,8 @@ import type { LogLevel, TransportName } from './options.ts';
 import { ConfigError, show, showPath } from './problems.ts';
 import { drainOf, workersOf } from './process.ts';
 import type { DrainConfig } from './process.ts';
+import type { RedisConfig } from './redis.ts';
+import { redisOf } from './redis.ts';
 import { readEnvironment, readFileOptions, readFlags, readText } from './sources.ts';
 import type { Environment } from './sources.ts';
 import { tasksOf } from './tasks.ts';
@@ -67,11 +69,6 @@ export interface Config {
   readonly limits: Limits;
   /** By name; `default` is always there. */
   readonly namespaces: ReadonlyMap<string, Rules>;
-}
-
-export interface RedisConfig {
-  readonly url: string;
-  readonly prefix: string;
 }
 
 /** What is undefined is not set. The public keys are PEM. */
@@ -246,12 +243,6 @@ function tokensOf(values: Values): TokensConfig {
     values.refuse(option, `it is of no use without ${before.path}`);
   }
   return tokens;
-}
-
-function redisOf(values: Values): RedisConfig | null {
-  const url = values.read(OPTIONS.redisUrl);
-  const prefix = values.read(OPTIONS.redisPrefix);
-  return url === undefined ? null : { url, prefix };
 }
 
 type Ping = Pick<Config, 'pingIntervalMs' | 'pingTimeoutMs'>;

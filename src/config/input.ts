@@ -38,8 +38,7 @@ export interface ConfigInput {
   /** Places of the backend that are asked, by name: a URL, or what else there is to say. */
   readonly endpoints?: Readonly<Record<string, string | EndpointInput>>;
   readonly hooks?: HooksInput;
-  /** What gateways share: `redis://…`, `rediss://…`, `redis+sentinel://…`. */
-  readonly redis?: { readonly url?: string; readonly prefix?: string };
+  readonly redis?: RedisInput;
   /** Only for `sluice serve`: a program runs one gateway in each of its processes. */
   readonly workers?: number | 'auto';
   /** How long `drain` serves on before it lets its clients go, and over how long it does. */
@@ -76,6 +75,23 @@ export interface ConfigInput {
   readonly limits?: LimitsInput;
   /** By name; `default` is the namespace of channels without a colon. */
   readonly namespaces?: Readonly<Record<string, NamespaceInput>>;
+}
+
+/** What gateways share. */
+export interface RedisInput {
+  /** `redis://…`, or `redis+sentinel://…`, `redis+cluster://…`; with `rediss` over TLS. */
+  readonly url?: string;
+  readonly prefix?: string;
+  readonly tls?: {
+    /** Files in PEM: who vouches for Redis; and our own certificate, where Redis asks for one. */
+    readonly caFile?: string;
+    readonly certFile?: string;
+    readonly keyFile?: string;
+    /** The name that the certificates of Redis must have, where it is not that of the host. */
+    readonly serverName?: string;
+    /** Takes any certificate: who is in between can read and change everything. */
+    readonly insecure?: boolean;
+  };
 }
 
 /** How the tokens of clients are verified; several keys may be set. */

@@ -7,7 +7,7 @@ import { asked, HOOK_OPTIONS } from './hook-options.ts';
 import { ARCHIVE_OPTIONS } from './archive-options.ts';
 import { EVENTS_OPTIONS } from './events-options.ts';
 import { apiKey, hmacSecret, publicKey } from './keys.ts';
-import { redisUrl } from './redis-url.ts';
+import { REDIS_OPTIONS } from './redis-options.ts';
 import {
   boolean,
   dataSchema,
@@ -210,15 +210,7 @@ export const OPTIONS = {
     default: 'sub',
     means: 'the claim that is the user id',
   }),
-  redisUrl: optional(
-    'redis.url',
-    redisUrl,
-    'the Redis that gateways share; unless it is set, a gateway is alone',
-  ),
-  redisPrefix: option('redis.prefix', text('a string without spaces or braces', /^[^\s{}]+$/), {
-    default: 'sluice',
-    means: 'what all keys and channels in Redis begin with',
-  }),
+  ...REDIS_OPTIONS,
   apiKeys: option('api.keys', list(apiKey), {
     default: [],
     means: 'keys of the server API; several let one be replaced',

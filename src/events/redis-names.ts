@@ -1,5 +1,6 @@
 /** What the ledger is called in Redis, and what all its scripts are told. */
-import type { Arg } from '../redis/link.ts';
+import type { Arg, ScriptArg } from '../redis/link.ts';
+import { LIFE } from '../redis/link.ts';
 import type { Redis } from '../redis/redis.ts';
 import { scriptOf } from '../redis/script.ts';
 import type { Script } from '../redis/script.ts';
@@ -46,8 +47,8 @@ export class LedgerNames {
     return [...[...shared, ...held].map((name) => this.#prefix + name), ...own];
   }
 
-  args(...own: readonly Arg[]): Arg[] {
-    return [...this.#settings, this.#redis.link.life, ...own];
+  args(...own: readonly ScriptArg[]): ScriptArg[] {
+    return [...this.#settings, LIFE, ...own];
   }
 
   /** Holds the uid of the gateway that delivers. */

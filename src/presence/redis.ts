@@ -3,9 +3,10 @@ import type { ChannelName } from '../channel/name.ts';
 import type { ClientInfo } from '../channel/publication.ts';
 import { Refusal } from '../kernel/errors.ts';
 import { Reader } from '../redis/bytes.ts';
-import { readWho, whoBytes } from '../redis/envelope.ts';
+import { headOf, readWho, whoBytes } from '../redis/envelope.ts';
 import { RedisAway } from '../redis/errors.ts';
 import type { Holder, Lease, LeaseState } from '../redis/lease.ts';
+import { allPartitions, eachPartition } from '../redis/partitions.ts';
 import type { Redis } from '../redis/redis.ts';
 import { bytesOf, listOf, numberOf, textOf } from '../redis/reply.ts';
 import { scriptOf } from '../redis/script.ts';
@@ -14,15 +15,11 @@ import type { Presence, PresenceStats } from './presence.ts';
 const ADD = scriptOf(new URL('redis-add.lua', import.meta.url));
 const REMOVE = scriptOf(new URL('redis-remove.lua', import.meta.url));
 const LOOK = scriptOf(new URL('redis-look.lua', import.meta.url));
-const SWEEP = scriptOf(new URL('redis-sweep.lua', import.meta.url));
 
 /** Bytes of a lease, before who a member is. */
 const LEASE_BYTES = 36;
-/** Members that are registered again at once. */
+/** Members that are registered, or taken out, at once: some milliseconds of work for Redis. */
 const ROUND = 250;
-const SCAN_COUNT = 500;
-/** Members swept in one step: less than a millisecond that Redis is not there for others. */
-const SWEEP_STEP = 100;
 
 export interface RedisPresenceOptions {
   readonly redis: Redis;
@@ -43,8 +40,10 @@ export class RedisPresence implements Presence, Holder {
   readonly #members = new Map<string, Member>();
   /** Those who are being taken out at this moment. */
   readonly #parting = new Set<string>();
-  /** Redis may know something else than it should. */
-  #isApart = false;
+  /** Those of whom it is not known whether Redis took them out, so that nobody was told of it. */
+  readonly #untold = new Map<string, Member & { readonly lease: string }>();
+  /** Partitions in which Redis may know something else than it should, and whether joins are told there. */
+  readonly #apart = new Map<number, boolean>();
 
   constructor(options: RedisPresenceOptions) {
     this.#options = options;
@@ -54,23 +53,26 @@ export class RedisPresence implements Presence, Holder {
   async add(channel: ChannelName, info: ClientInfo): Promise<void> {
     const place = placeOf(channel, info);
     this.#members.set(place, { channel, info });
+    this.#untold.delete(place);
     try {
       await this.#add(place, { channel, info }, false);
     } catch (error) {
       this.#members.delete(place);
-      this.#isApart = true;
+      this.#doubt(this.#partitionOf(channel), false);
       throw refusalOf(error);
     }
   }
 
   async remove(channel: ChannelName, info: ClientInfo): Promise<void> {
     const place = placeOf(channel, info);
+    const lease = this.#options.lease.id;
     this.#members.delete(place);
     this.#parting.add(place);
     try {
-      await this.#remove(place, info.user, false);
+      await this.#remove(place, info.user, { lease, tells: false });
     } catch (error) {
-      this.#isApart = true;
+      this.#untold.set(place, { channel, info, lease });
+      this.#doubt(this.#partitionOf(channel), false);
       throw refusalOf(error);
     } finally {
       this.#parting.delete(place);
@@ -91,22 +93,38 @@ export class RedisPresence implements Presence, Holder {
   }
 
   async renewed(state: LeaseState): Promise<void> {
-    if (state === 'kept' && !this.#isApart) return;
-    this.#isApart = false;
-    // Under another lease there are none.
-    if (state !== 'ended') await this.#takeOutStrangers();
-    // Others told the leaves of those they swept: their joins are told again.
-    await this.#registerAll(state === 'ended');
+    if (state !== 'kept') {
+      // Others told the leaves of those they swept: their joins are told again.
+      const all = allPartitions(this.#options.redis.names);
+      for (const partition of all) this.#doubt(partition, state === 'ended');
+    }
+    if (this.#apart.size === 0) return;
+    const members = this.#membersByPartition();
+    // Those that could not be asked stay apart, for the next time.
+    await eachPartition([...this.#apart.keys()], async (partition) => {
+      const tells = this.#apart.get(partition) ?? false;
+      this.#apart.delete(partition);
+      try {
+        await this.#tellUntold(partition);
+        await this.#takeOutStrangers(partition);
+        await this.#register(members.get(partition) ?? [], tells);
+      } catch (error) {
+        this.#doubt(partition, tells);
+        throw error;
+      }
+    });
   }
 
   async sweep(lease: string): Promise<void> {
-    const { names, link, publishCommand } = this.#options.redis;
-    for (let partition = 0; partition < names.partitions; partition += 1) {
-      const prefix = names.prefixOf(partition);
-      const args = [lease, prefix, names.busPrefixOf(partition), publishCommand, SWEEP_STEP];
-      const keys = [`${prefix}held:${lease}`];
-      while (numberOf(await link.run(SWEEP, keys, args)) > 0);
-    }
+    const partitions = allPartitions(this.#options.redis.names);
+    const failure = await eachPartition(partitions, async (partition) => {
+      for await (const held of this.#heldBy(lease, partition)) {
+        await Promise.all(
+          held.map(({ place, user, tells }) => this.#remove(place, user, { lease, tells })),
+        );
+      }
+    });
+    if (failure !== null) throw failure;
   }
 
   /** What is still held is swept with the lease. */
@@ -138,61 +156,121 @@ export class RedisPresence implements Presence, Holder {
     const bus = tells && leaves ? redis.names.bus('c', channel) : '';
     const { client, user } = info;
     const args = [client, user, lease.id, whoBytes(info), place, leaves ? 1 : 0, bus];
-    await redis.link.run(ADD, this.#keysOf(channel), [...args, redis.publishCommand]);
+    await redis.link.run(ADD, this.#keysOf(channel, lease.id), [...args, redis.publishCommand]);
   }
 
-  async #remove(place: string, user: string, tells: boolean): Promise<void> {
-    const { redis, lease } = this.#options;
+  async #remove(
+    place: string,
+    user: string,
+    { lease, tells }: { readonly lease: string; readonly tells: boolean },
+  ): Promise<boolean> {
+    const { redis } = this.#options;
     const [channel = '', client = ''] = place.split(SEPARATOR);
     const bus = tells ? redis.names.bus('c', channel) : '';
-    const args = [client, user, lease.id, place, bus, redis.publishCommand];
-    await redis.link.run(REMOVE, this.#keysOf(channel), args);
+    const args = [client, user, lease, place, bus, redis.publishCommand];
+    return numberOf(await redis.link.run(REMOVE, this.#keysOf(channel, lease), args)) === 1;
   }
 
-  #keysOf(channel: string): string[] {
-    const { redis, lease } = this.#options;
-    const { names } = redis;
-    const held = `${names.prefixOf(names.partitionOf(channel))}held:${lease.id}`;
+  #keysOf(channel: string, lease: string): string[] {
+    const { names } = this.#options.redis;
+    const held = this.#heldKey(lease, this.#partitionOf(channel));
     return [names.key('p', channel), names.key('u', channel), held];
   }
 
-  async #registerAll(tells: boolean): Promise<void> {
-    const all = [...this.#members];
+  #heldKey(lease: string, partition: number): string {
+    return `${this.#options.redis.names.prefixOf(partition)}held:${lease}`;
+  }
+
+  #membersByPartition(): Map<number, [string, Member][]> {
+    const members = new Map<number, [string, Member][]>();
+    for (const [place, member] of this.#members) {
+      const partition = this.#partitionOf(member.channel);
+      const some = members.get(partition);
+      if (some === undefined) members.set(partition, [[place, member]]);
+      else some.push([place, member]);
+    }
+    return members;
+  }
+
+  #partitionOf(channel: string): number {
+    return this.#options.redis.names.partitionOf(channel);
+  }
+
+  #doubt(partition: number, tells: boolean): void {
+    this.#apart.set(partition, tells || (this.#apart.get(partition) ?? false));
+  }
+
+  async #register(all: readonly [string, Member][], tells: boolean): Promise<void> {
     for (let from = 0; from < all.length; from += ROUND) {
-      const round = all.slice(from, from + ROUND);
       await Promise.all(
-        round.map(async ([place, member]) => {
+        all.slice(from, from + ROUND).map(async ([place, member]) => {
           if (this.#members.get(place) !== member) return;
           await this.#add(place, member, tells);
+          if (this.#members.has(place)) return;
           // It left while it was registered.
-          if (!this.#members.has(place)) await this.#remove(place, member.info.user, false);
+          const { lease } = this.#options;
+          await this.#remove(place, member.info.user, { lease: lease.id, tells: false });
         }),
       );
     }
   }
 
-  /** Those who left while Redis was away: their leaves could not be told then. */
-  async #takeOutStrangers(): Promise<void> {
-    const { redis, lease } = this.#options;
-    const { names, link } = redis;
-    for (let partition = 0; partition < names.partitions; partition += 1) {
-      const key = `${names.prefixOf(partition)}held:${lease.id}`;
-      let cursor = '0';
-      do {
-        const [next, found] = listOf(await link.call('HSCAN', key, cursor, 'COUNT', SCAN_COUNT));
-        cursor = textOf(next);
-        const entries = listOf(found).map(textOf);
-        for (let at = 0; at < entries.length; at += 2) {
-          await this.#takeOut(entries[at] ?? '', entries[at + 1] ?? '');
-        }
-      } while (cursor !== '0');
+  /** Takes out those who left while Redis did not answer, and tells it, once. */
+  async #tellUntold(partition: number): Promise<void> {
+    const { redis, lease, tellsLeaves } = this.#options;
+    for (const [place, { channel, info, lease: held }] of this.#untold) {
+      if (this.#partitionOf(channel) !== partition) continue;
+      const tells = tellsLeaves(channel);
+      const isTold = await this.#remove(place, info.user, { lease: held, tells });
+      // Redis had taken it out after all. Under another lease others did, and told it.
+      if (!isTold && tells && held === lease.id) {
+        const message = Buffer.concat([Buffer.from(headOf('leave')), whoBytes(info)]);
+        await redis.link.call(redis.publishCommand, redis.names.bus('c', channel), message);
+      }
+      this.#untold.delete(place);
     }
   }
 
-  async #takeOut(place: string, held: string): Promise<void> {
-    if (this.#members.has(place) || this.#parting.has(place)) return;
-    await this.#remove(place, held.slice(1), held.startsWith('1'));
+  /** Those whom Redis knows under our lease, and who are not here any more. */
+  async #takeOutStrangers(partition: number): Promise<void> {
+    const lease = this.#options.lease.id;
+    for await (const held of this.#heldBy(lease, partition)) {
+      await Promise.all(
+        held.map(async ({ place, user, tells }) => {
+          if (this.#members.has(place) || this.#parting.has(place)) return;
+          await this.#remove(place, user, { lease, tells });
+        }),
+      );
+    }
   }
+
+  /** In rounds; who is taken out meanwhile does not disturb it. */
+  async *#heldBy(lease: string, partition: number): AsyncGenerator<readonly Held[]> {
+    const { link } = this.#options.redis;
+    const key = this.#heldKey(lease, partition);
+    let cursor = '0';
+    do {
+      const [next, found] = listOf(await link.call('HSCAN', key, cursor, 'COUNT', ROUND));
+      cursor = textOf(next);
+      yield heldOf(listOf(found).map(textOf));
+    } while (cursor !== '0');
+  }
+}
+
+/** Places of a lease, with the user, and whether the leave is to be told. */
+interface Held {
+  readonly place: string;
+  readonly user: string;
+  readonly tells: boolean;
+}
+
+function heldOf(entries: readonly string[]): Held[] {
+  const all: Held[] = [];
+  for (let at = 0; at < entries.length; at += 2) {
+    const [place = '', held = ''] = entries.slice(at, at + 2);
+    all.push({ place, user: held.slice(1), tells: held.startsWith('1') });
+  }
+  return all;
 }
 
 /** No name has a control character. */

@@ -8,6 +8,8 @@
  */
 import { RedisAway } from '../redis/errors.ts';
 import type { Holder, Lease, LeaseState } from '../redis/lease.ts';
+import type { Names } from '../redis/names.ts';
+import { allPartitions, eachPartition } from '../redis/partitions.ts';
 import type { Redis } from '../redis/redis.ts';
 import type { Reply } from '../redis/reply.ts';
 import { listOf, numberOf, textOf } from '../redis/reply.ts';
@@ -17,14 +19,10 @@ import { MemoryQuota } from './memory.ts';
 import type { Admission, Quota } from './quota.ts';
 
 const PLACE = scriptOf(new URL('redis-place.lua', import.meta.url));
-const SWEEP = scriptOf(new URL('redis-sweep.lua', import.meta.url));
 const ALIVE = scriptOf(new URL('redis-alive.lua', import.meta.url));
 
-/** Places that are registered again at once. */
+/** Places that are registered, or given back, at once: some milliseconds of work for Redis. */
 const ROUND = 250;
-const SCAN_COUNT = 500;
-/** Places swept in one step: less than a millisecond that Redis is not there for others. */
-const SWEEP_STEP = 200;
 
 export interface RedisQuotaOptions {
   readonly redis: Redis;
@@ -39,8 +37,8 @@ export class RedisQuota implements Quota, Holder {
   readonly #options: RedisQuotaOptions;
   /** Who is here on this gateway: what Redis should know. */
   readonly #here: MemoryQuota;
-  /** Redis may know something else than it should. */
-  #isApart = false;
+  /** Partitions in which Redis may know something else than it should. */
+  readonly #apart = new Set<number>();
   /** The lease under whose name this gateway listens. */
   #heardAs = '';
 
@@ -59,7 +57,7 @@ export class RedisQuota implements Quota, Holder {
       this.#here.release(user, client);
       return await this.#admissionBeside(holders);
     } catch (error) {
-      this.#isApart = true;
+      this.#apart.add(this.#partitionOf(user));
       if (error instanceof RedisAway) return this.#here.take(user, client);
       this.#here.release(user, client);
       throw error;
@@ -69,18 +67,29 @@ export class RedisQuota implements Quota, Holder {
   release(user: string, client: string): void {
     this.#here.release(user, client);
     this.#unregister(user, client).catch((error: unknown) => {
-      this.#isApart = true;
+      this.#apart.add(this.#partitionOf(user));
       if (!(error instanceof RedisAway)) this.#options.fault('quota', error);
     });
   }
 
   async renewed(state: LeaseState): Promise<void> {
     await this.#beHeardOf();
-    if (state === 'kept' && !this.#isApart) return;
-    this.#isApart = false;
-    // Under another lease there are none.
-    if (state !== 'ended') await this.#takeOutStrangers();
-    await this.#registerAll();
+    if (state !== 'kept') {
+      for (const partition of allPartitions(this.#options.redis.names)) this.#apart.add(partition);
+    }
+    if (this.#apart.size === 0) return;
+    const here = this.#hereByPartition();
+    // Those that could not be asked stay apart, for the next time.
+    await eachPartition([...this.#apart], async (partition) => {
+      this.#apart.delete(partition);
+      try {
+        await this.#takeOutStrangers(partition);
+        await this.#registerAll(here.get(partition) ?? []);
+      } catch (error) {
+        this.#apart.add(partition);
+        throw error;
+      }
+    });
   }
 
   sweep(lease: string): Promise<void> {
@@ -103,7 +112,7 @@ export class RedisQuota implements Quota, Holder {
   async #beHeardOf(): Promise<void> {
     const { redis, lease } = this.#options;
     const { id } = lease;
-    if (this.#heardAs === id || !redis.bus.isUp) return;
+    if (this.#heardAs === id || !redis.bus.hears(this.#nameOf(id))) return;
     const before = this.#heardAs;
     try {
       await redis.bus.listen(this.#nameOf(id), () => undefined);
@@ -128,16 +137,27 @@ export class RedisQuota implements Quota, Holder {
     await this.#run('release', { user, client }, 0);
   }
 
-  #run(verb: 'take' | 'release', { user, client }: Place, places: number): Promise<Reply> {
+  #run(verb: 'take' | 'release', place: Place, places: number): Promise<Reply> {
     const { redis, lease } = this.#options;
-    const { names } = redis;
-    const held = `${names.prefixOf(names.partitionOf(user))}places:${lease.id}`;
-    const args = [verb, client, lease.id, user + SEPARATOR + client, places];
-    return redis.link.run(PLACE, [names.key('q', user), held], args);
+    return run(redis, { verb, place, lease: lease.id, places });
   }
 
-  async #registerAll(): Promise<void> {
-    const all = this.#here.all();
+  #partitionOf(user: string): number {
+    return this.#options.redis.names.partitionOf(user);
+  }
+
+  #hereByPartition(): Map<number, Place[]> {
+    const here = new Map<number, Place[]>();
+    for (const place of this.#here.all()) {
+      const partition = this.#partitionOf(place.user);
+      const some = here.get(partition);
+      if (some === undefined) here.set(partition, [place]);
+      else some.push(place);
+    }
+    return here;
+  }
+
+  async #registerAll(all: readonly Place[]): Promise<void> {
     for (let from = 0; from < all.length; from += ROUND) {
       const round = all.slice(from, from + ROUND);
       await Promise.all(
@@ -152,20 +172,14 @@ export class RedisQuota implements Quota, Holder {
   }
 
   /** Those who left while Redis was away. */
-  async #takeOutStrangers(): Promise<void> {
+  async #takeOutStrangers(partition: number): Promise<void> {
     const { redis, lease } = this.#options;
-    const { names, link } = redis;
-    for (let partition = 0; partition < names.partitions; partition += 1) {
-      const key = `${names.prefixOf(partition)}places:${lease.id}`;
-      let cursor = '0';
-      do {
-        const [next, found] = listOf(await link.call('SSCAN', key, cursor, 'COUNT', SCAN_COUNT));
-        cursor = textOf(next);
-        for (const place of listOf(found).map(textOf)) {
-          const { user, client } = placeOf(place);
+    for await (const places of placesOf(redis, lease.id, partition)) {
+      await Promise.all(
+        places.map(async ({ user, client }) => {
           if (!this.#here.holds(user, client)) await this.#unregister(user, client);
-        }
-      } while (cursor !== '0');
+        }),
+      );
     }
   }
 }
@@ -179,12 +193,50 @@ export function quotaSweeper(redis: Redis): Holder {
   };
 }
 
-async function sweepPlaces({ names, link }: Redis, lease: string): Promise<void> {
-  for (let partition = 0; partition < names.partitions; partition += 1) {
-    const prefix = names.prefixOf(partition);
-    const keys = [`${prefix}places:${lease}`];
-    while (numberOf(await link.run(SWEEP, keys, [lease, prefix, SWEEP_STEP])) > 0);
-  }
+async function sweepPlaces(redis: Redis, lease: string): Promise<void> {
+  const failure = await eachPartition(allPartitions(redis.names), async (partition) => {
+    for await (const places of placesOf(redis, lease, partition)) {
+      await Promise.all(
+        places.map((place) => run(redis, { verb: 'release', place, lease, places: 0 })),
+      );
+    }
+  });
+  if (failure !== null) throw failure;
+}
+
+function run(
+  { names, link }: Redis,
+  asked: {
+    readonly verb: 'take' | 'release';
+    readonly place: Place;
+    readonly lease: string;
+    readonly places: number;
+  },
+): Promise<Reply> {
+  const { verb, place, lease, places } = asked;
+  const { user, client } = place;
+  const held = heldKey(names, lease, names.partitionOf(user));
+  const args = [verb, client, lease, user + SEPARATOR + client, places];
+  return link.run(PLACE, [names.key('q', user), held], args);
+}
+
+/** In rounds; what is given back meanwhile does not disturb it. */
+async function* placesOf(
+  { names, link }: Redis,
+  lease: string,
+  partition: number,
+): AsyncGenerator<readonly Place[]> {
+  const key = heldKey(names, lease, partition);
+  let cursor = '0';
+  do {
+    const [next, found] = listOf(await link.call('SSCAN', key, cursor, 'COUNT', ROUND));
+    cursor = textOf(next);
+    yield listOf(found).map((place) => placeOf(textOf(place)));
+  } while (cursor !== '0');
+}
+
+function heldKey(names: Names, lease: string, partition: number): string {
+  return `${names.prefixOf(partition)}places:${lease}`;
 }
 
 /** A user may be called as its token says; a client has no such character. */

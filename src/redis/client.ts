@@ -30,24 +30,37 @@ function clusterOf(target: Target, name: string, around: Surroundings): Cluster 
     redisOptions: { ...options, connectionName: name },
     lazyConnect: true,
     enableOfflineQueue: false,
+    // Neither is sent again: the first may have been done, the second is told at once.
+    retryDelayOnFailover: 0,
+    retryDelayOnClusterDown: 0,
     clusterRetryStrategy: (times) => retryMs(times, around.random()),
   });
-  logErrors(cluster, name, around.log);
+  // Otherwise they connect with the first command, and those that come meanwhile fail.
+  cluster.on('+node', (node: Redis) => {
+    if (node.options.readOnly !== true) node.connect().catch(() => undefined);
+  });
+  logErrors(cluster, { name, server: 'any of the Cluster' }, around.log);
   return cluster;
 }
 
 /** Resolves when it can be asked. @throws {RedisAway} when that takes longer than one waits. */
 export async function untilReady(client: RawClient): Promise<void> {
+  await ready(client);
+  // One master that is away is no reason not to ask the others.
+  if (client instanceof Cluster) await Promise.allSettled(client.nodes('master').map(ready));
+}
+
+async function ready(client: RawClient): Promise<void> {
   if (client.status === 'ready') return;
   const opened = new Deferred();
   const late = (): void => opened.reject(new RedisAway('not connected to Redis'));
   const timer = setTimeout(late, OPENING_MS);
-  const ready = (): void => opened.resolve();
-  client.once('ready', ready);
+  const resolve = (): void => opened.resolve();
+  client.once('ready', resolve);
   try {
     await opened.promise;
   } finally {
     clearTimeout(timer);
-    client.off('ready', ready);
+    client.off('ready', resolve);
   }
 }

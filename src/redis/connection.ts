@@ -2,10 +2,11 @@
 import { Redis } from 'ioredis';
 import type { Cluster, CommonRedisOptions, StandaloneConnectionOptions } from 'ioredis';
 import type { ThrottledLog } from '../kernel/log.ts';
+import type { ConnectionOptions as TlsConnectionOptions } from 'node:tls';
 import type { Target } from './target.ts';
 
 /** Redis is away when it has not answered for so long; whoever waits is told within a second. */
-const ANSWER_MS = 800;
+export const ANSWER_MS = 800;
 
 const RETRY_MS_MIN = 50;
 const RETRY_MS_MAX = 1000;
@@ -15,6 +16,8 @@ export interface Surroundings {
   readonly log: ThrottledLog;
   /** From 0 to below 1. */
   readonly random: () => number;
+  /** For targets with TLS. */
+  readonly tls: TlsConnectionOptions;
 }
 
 /** Replies keep the form that they always had. */
@@ -25,8 +28,8 @@ type ConnectionOptions = Omit<CommonRedisOptions, 'replyMapping'> &
  * Nothing waits in a queue for Redis to come back, and nothing is sent a second time: a command that
  * was on its way when the connection broke may have been carried out.
  */
-export function optionsOf(target: Target, { random }: Surroundings): ConnectionOptions {
-  const tls = target.tls ? { tls: {} } : {};
+export function optionsOf(target: Target, around: Surroundings): ConnectionOptions {
+  const tls = target.tls ? { tls: around.tls } : {};
   return {
     ...(target.username === '' ? {} : { username: target.username }),
     ...(target.password === '' ? {} : { password: target.password }),
@@ -44,7 +47,7 @@ export function optionsOf(target: Target, { random }: Surroundings): ConnectionO
     disconnectTimeout: 100,
     maxLoadingRetryTime: RETRY_MS_MAX,
     disableClientInfo: true,
-    retryStrategy: (times) => retryMs(times, random()),
+    retryStrategy: (times) => retryMs(times, around.random()),
     // A master that was demoted: the one who is now is found by connecting again.
     reconnectOnError: (error) => error.message.startsWith('READONLY'),
   };
@@ -66,20 +69,30 @@ export function connectionOf(target: Target, name: string, around: Surroundings)
           ...options,
           sentinels: target.hosts.map(({ host, port }) => ({ host, port })),
           name: target.master,
-          ...(target.tls ? { enableTLSForSentinelMode: true, sentinelTLS: {} } : {}),
+          ...(target.tls ? { enableTLSForSentinelMode: true, sentinelTLS: around.tls } : {}),
           ...(target.password === '' ? {} : { sentinelPassword: target.password }),
           sentinelRetryStrategy: (times) => retryMs(times, around.random()),
           sentinelCommandTimeout: ANSWER_MS,
           failoverDetector: true,
         })
       : new Redis({ ...options, host: first?.host ?? '127.0.0.1', port: first?.port ?? 6379 });
-  logErrors(redis, name, around.log);
+  const server = target.kind === 'sentinel' ? target.master : `${first?.host}:${first?.port}`;
+  logErrors(redis, { name, server }, around.log);
+  redis.on('error', (error: Error) => {
+    // An answer that belongs to no question: each after it would be taken for that to another.
+    if (error.message.startsWith('Command queue state error')) restart(redis);
+  });
   return redis;
 }
 
-export function logErrors(redis: Redis | Cluster, name: string, log: ThrottledLog): void {
+export function logErrors(
+  redis: Redis | Cluster,
+  { name, server }: { readonly name: string; readonly server: string },
+  log: ThrottledLog,
+): void {
   redis.on('error', (error: Error) => {
-    log.warn(`redis ${name}`, { connection: name, error: error.message }, 'Redis is away');
+    const fields = { connection: name, server, error: error.message };
+    log.warn(`redis ${name} ${server}`, fields, 'Redis is away');
   });
 }
 

@@ -56,7 +56,7 @@ export class Lease {
   readonly #standings: Standing[] = [];
   readonly #timer: ReturnType<typeof setInterval>;
   #id: string = randomUUID();
-  #life = '';
+  #lives = '';
   #isRenewing = false;
   #isSweeping = false;
   #isClosed = false;
@@ -126,11 +126,11 @@ export class Lease {
     }
   }
 
-  /** A server that was started again may have lost the newest; of several servers nobody knows. */
+  /** A server that was started again, or took over from another, may have lost the newest. */
   #isAnotherLife(): boolean {
-    const { life } = this.#options.redis.link;
-    const isAnother = this.#life !== '' && life !== this.#life;
-    this.#life = life;
+    const { lives } = this.#options.redis.link;
+    const isAnother = this.#lives !== '' && lives !== this.#lives;
+    this.#lives = lives;
     return isAnother;
   }
 
@@ -162,14 +162,15 @@ export class Lease {
   async #sweepAll(leases: readonly string[]): Promise<void> {
     if (this.#isSweeping) return;
     this.#isSweeping = true;
-    try {
-      for (const lease of leases) await this.#sweep(lease);
-    } catch (error) {
-      // They stay where those to be swept stand, for the next renewal of any gateway.
-      if (!(error instanceof RedisAway)) this.#options.fault('sweep', error);
-    } finally {
-      this.#isSweeping = false;
+    for (const lease of leases) {
+      try {
+        await this.#sweep(lease);
+      } catch (error) {
+        // It stays where those to be swept stand, for the next renewal of any gateway.
+        if (!(error instanceof RedisAway)) this.#options.fault('sweep', error);
+      }
     }
+    this.#isSweeping = false;
   }
 
   async #sweep(lease: string): Promise<void> {

@@ -6,20 +6,32 @@ import { awayOr, isNoScript, isTimeout, RedisAway } from './errors.ts';
 import type { Reply } from './reply.ts';
 import { replyOf } from './reply.ts';
 import type { Script } from './script.ts';
+import { allScripts } from './script.ts';
 import type { Target } from './target.ts';
 
+/** Stands among the arguments of a script for the life of the server that carries it out. */
+export const LIFE = Symbol('life');
+
 export type Arg = string | number | Buffer;
+export type ScriptArg = Arg | typeof LIFE;
+
+/** What a server is asked. */
+export type Question =
+  | {
+      readonly script: Script;
+      readonly keys: readonly string[];
+      readonly args: readonly ScriptArg[];
+    }
+  | { readonly command: string; readonly args: readonly Arg[] };
 
 /** An answer takes less than a second: `RedisAway` is thrown then, and what was asked may be done. */
 export interface Link {
+  /** It can be asked; or a part of it can, where several servers answer. */
   readonly isUp: boolean;
-  /**
-   * Which life of the server answers: another after it was started again, and another after a
-   * fail-over. '' where several servers answer, each with a life of its own.
-   */
-  readonly life: string;
+  /** Of all servers that answer. When one begins another life, the newest that it was told may be lost. */
+  readonly lives: string;
   /** @throws {RedisAway} */
-  run(script: Script, keys: readonly string[], args: readonly Arg[]): Promise<Reply>;
+  run(script: Script, keys: readonly string[], args: readonly ScriptArg[]): Promise<Reply>;
   /** One command whose first argument is its key. @throws {RedisAway} */
   call(command: string, key: string, ...args: readonly Arg[]): Promise<Reply>;
   /** Calls back now if it is up, and each time it comes up again. */
@@ -30,7 +42,7 @@ export interface Link {
 /** Commands that wait for their answer; more than a second of work for a server of Redis. */
 const PENDING_MAX = 50_000;
 
-/** A standalone server, or the master that the Sentinels name. */
+/** A standalone server, the master that the Sentinels name, or one master of a Cluster. */
 export class SingleLink implements Link {
   readonly #redis: Redis;
   readonly #surroundings: Surroundings;
@@ -54,22 +66,29 @@ export class SingleLink implements Link {
     return this.#isUp;
   }
 
-  get life(): string {
+  get lives(): string {
     return this.#life;
   }
 
-  async run(script: Script, keys: readonly string[], args: readonly Arg[]): Promise<Reply> {
-    const rest = [keys.length, ...keys, ...args];
-    try {
-      return await this.#send('EVALSHA', [script.sha, ...rest]);
-    } catch (error) {
-      if (!isNoScript(error)) throw error;
-      return this.#send('EVAL', [script.text, ...rest]);
-    }
+  run(script: Script, keys: readonly string[], args: readonly ScriptArg[]): Promise<Reply> {
+    return this.ask({ script, keys, args }, false);
   }
 
   call(command: string, key: string, ...args: readonly Arg[]): Promise<Reply> {
-    return this.#send(command, [key, ...args]);
+    return this.#send(command, [key, ...args], false);
+  }
+
+  /** `asking` is said to the server that a slot is moved to, before the slot is its own. */
+  async ask(question: Question, asking: boolean): Promise<Reply> {
+    if ('command' in question) return this.#send(question.command, question.args, asking);
+    const { script, keys, args } = question;
+    const rest = [keys.length, ...keys, ...args];
+    try {
+      return await this.#send('EVALSHA', [script.sha, ...rest], asking);
+    } catch (error) {
+      if (!isNoScript(error)) throw error;
+      return this.#send('EVAL', [script.text, ...rest], asking);
+    }
   }
 
   onUp(react: () => void): void {
@@ -83,13 +102,16 @@ export class SingleLink implements Link {
     return Promise.resolve();
   }
 
-  async #send(command: string, args: readonly Arg[]): Promise<Reply> {
+  async #send(command: string, args: readonly ScriptArg[], asking: boolean): Promise<Reply> {
     if (!this.#isUp) throw new RedisAway('not connected to Redis');
     if (this.#pending >= PENDING_MAX) throw new RedisAway('too much waits for Redis');
     this.#pending += 1;
     this.#cork();
     try {
-      return replyOf(await this.#redis.callBuffer(command, ...args));
+      // It is about the next command, which follows at once; what becomes of that is told.
+      if (asking) this.#redis.callBuffer('ASKING').catch(() => undefined);
+      const sent = args.map((arg) => (arg === LIFE ? this.#life : arg));
+      return replyOf(await this.#redis.callBuffer(command, ...sent));
     } catch (error) {
       if (isTimeout(error)) this.#giveUp();
       throw awayOr(error);
@@ -118,7 +140,9 @@ export class SingleLink implements Link {
 
   async #begin(): Promise<void> {
     try {
-      this.#life = lifeOf(await this.#redis.info('server'));
+      const told = allScripts().map(({ text }) => this.#redis.script('LOAD', text));
+      const [info] = await Promise.all([this.#redis.info('server'), ...told]);
+      this.#life = lifeOf(info);
     } catch (error) {
       const { message } = error instanceof Error ? error : new Error(String(error));
       this.#surroundings.log.warn('redis begin', { error: message }, 'Redis does not answer');

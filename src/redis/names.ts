@@ -1,4 +1,5 @@
 /** What things are called in Redis: keys, and channels of the bus. */
+import { SLOTS, slotOfTag } from './slot.ts';
 
 /**
  * In a Cluster all that belongs to one channel lies in one slot, and channels share slots by
@@ -22,7 +23,8 @@ export interface Names {
 
 export function namesOf(prefix: string, { cluster, db }: { cluster: boolean; db: number }): Names {
   const bus = db === 0 ? prefix : `${prefix}@${db}`;
-  const tag = (partition: number): string => (cluster ? `{${partition}}` : '');
+  const tags = cluster ? tagsOf(PARTITIONS) : [''];
+  const tag = (partition: number): string => tags[partition] ?? '';
   const partitionOf = (channel: string): number => (cluster ? hashOf(channel) % PARTITIONS : 0);
   return {
     partitions: cluster ? PARTITIONS : 1,
@@ -32,6 +34,20 @@ export function namesOf(prefix: string, { cluster, db }: { cluster: boolean; db:
     key: (kind, channel) => `${prefix}:${tag(partitionOf(channel))}${kind}:${channel}`,
     bus: (kind, channel) => `${bus}:${tag(partitionOf(channel))}${kind}:${channel}`,
   };
+}
+
+/**
+ * For each partition the least number whose slot is in the partition's part of the slots: so they
+ * lie evenly over all masters, however many there are. Of 12 masters each has 10 or 11 of 128; with
+ * the numbers 0 to 127 it would be 5 to 17.
+ */
+function tagsOf(partitions: number): string[] {
+  const tags = new Map<number, string>();
+  for (let number = 0; tags.size < partitions; number += 1) {
+    const partition = Math.floor(slotOfTag(String(number)) / (SLOTS / partitions));
+    if (!tags.has(partition)) tags.set(partition, `{${number}}`);
+  }
+  return Array.from({ length: partitions }, (_, partition) => tags.get(partition) ?? '');
 }
 
 /** FNV-1a over UTF-16 units. */

@@ -250,7 +250,7 @@ export class RedisTasks implements Tasks {
     if (this.#closed !== null && this.#client === null) throw new RedisAway('the gateway closes');
     this.#client ??= this.#options.redis.open('sluice-tasks');
     const client = this.#client;
-    if (client.status === 'ready') return client;
+    if (client.status === 'ready' && this.#opening === null) return client;
     // However many want it, one waits.
     this.#opening ??= untilReady(client).finally(() => {
       this.#opening = null;

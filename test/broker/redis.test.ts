@@ -35,7 +35,7 @@ interface Rig {
 
 let channels = 0;
 
-async function rig(): Promise<Rig> {
+async function rig(url = server.url): Promise<Rig> {
   const heard: Rig['heard'] = [];
   const notices: unknown[][] = [];
   const counts: string[] = [];
@@ -45,7 +45,7 @@ async function rig(): Promise<Rig> {
   };
   const log = new ThrottledLog(silentLog, Date.now);
   const random = Math.random;
-  const redis = connectRedis({ url: server.url, prefix: 'test', log, random });
+  const redis = connectRedis({ url, prefix: 'test', log, random });
   let epochs = 0;
   const broker = new RedisBroker({
     redis,
@@ -220,6 +220,38 @@ describe('a broker in Redis', () => {
     expect(values).toEqual(Array.from({ length: 50 }, (_, i) => i + 1));
     // The first by itself, and all that came until it was answered.
     expect((await calls()) - before).toBe(2);
+  });
+
+  test('goes on in another life where its server followed another for a while', async () => {
+    const args = ['--repl-diskless-sync-delay', '0'];
+    const [own, other] = [await RedisServer.start({ args }), await RedisServer.start({ args })];
+    const { broker, channel } = await rig(own.url);
+    const publish = async (n: number): Promise<string> =>
+      (await broker.publish(channel, draft(n), PLAIN)).position.epoch;
+    const follow = async (one: RedisServer, master: RedisServer): Promise<void> => {
+      await one.command('REPLICAOF', '127.0.0.1', String(master.port));
+      await vi.waitFor(
+        async () =>
+          expect(await one.command('INFO', 'replication')).toContain('master_link_status:up'),
+        { timeout: 10_000, interval: 10 },
+      );
+    };
+    const first = await publish(1);
+    // The first that follows it makes it another to those who follow, but it has lost nothing.
+    await follow(other, own);
+    expect(await publish(2)).toBe(first);
+    await vi.waitFor(
+      async () => expect(await other.command('XLEN', `test:s:${channel}`)).toBe(':2\r\n'),
+      { timeout: 10_000, interval: 10 },
+    );
+    await other.command('REPLICAOF', 'NO', 'ONE');
+    await follow(own, other);
+    await own.command('REPLICAOF', 'NO', 'ONE');
+    const second = await publish(3);
+    expect(second).not.toBe(first);
+    const page = await broker.read(channel, { kind: 'top' }, KEPT);
+    expect(page).toMatchObject({ top: { offset: 3 }, former: { epoch: first, offset: 2 } });
+    expect(await publish(4)).toBe(second);
   });
 
   test('loads a script again that Redis forgot', async () => {

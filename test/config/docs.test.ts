@@ -135,7 +135,11 @@ describe('the table of options', () => {
         issuer: null,
         userIdClaim: null,
       },
-      redis: { url: null, prefix: null },
+      redis: {
+        url: null,
+        prefix: null,
+        tls: { caFile: null, certFile: null, keyFile: null, serverName: null, insecure: null },
+      },
       archive: {
         url: null,
         retention: null,

@@ -1,13 +1,19 @@
 /** The quota in Redis keeps what every quota promises. */
-import { afterAll, beforeAll } from 'vitest';
+import { afterAll, beforeAll, describe } from 'vitest';
+import { RedisCluster } from '../support/redis-cluster.ts';
 import { RedisServer } from '../support/redis.ts';
 import { quotaSuite } from './quota-suite.ts';
 import { memberOn } from './rig.ts';
 
-let server: RedisServer;
-beforeAll(async () => {
-  server = await RedisServer.shared();
-});
-afterAll(() => server.dispose());
+describe.each([
+  { name: 'in Redis', start: () => RedisServer.shared() },
+  { name: 'in a Redis Cluster', start: () => RedisCluster.shared() },
+])('$name', ({ name, start }) => {
+  let server: { readonly url: string; dispose(): Promise<void> };
+  beforeAll(async () => {
+    server = await start();
+  });
+  afterAll(() => server.dispose());
 
-quotaSuite('in Redis', async () => (await memberOn(server.url)).quota);
+  quotaSuite(name, async () => (await memberOn(server.url)).quota);
+});

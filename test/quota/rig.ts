@@ -1,12 +1,11 @@
 /** Quotas on one Redis, each as a gateway of its own has it. */
-import { onTestFinished, vi, expect } from 'vitest';
+import { onTestFinished, expect } from 'vitest';
 import { silentLog, ThrottledLog } from '../../src/kernel/log.ts';
 import { RedisQuota } from '../../src/quota/redis.ts';
 import { Lease } from '../../src/redis/lease.ts';
 import type { Redis } from '../../src/redis/redis.ts';
 import { connectRedis } from '../../src/redis/redis.ts';
-
-const SOON = { timeout: 10_000, interval: 5 };
+import { whole } from '../support/whole.ts';
 
 export interface Member {
   readonly quota: RedisQuota;
@@ -27,7 +26,7 @@ export async function memberOn(url: string, prefix = 'suite'): Promise<Member> {
     await lease.close();
     await redis.close();
   });
-  await vi.waitFor(() => expect(redis.link.isUp && redis.bus.isUp).toBe(true), SOON);
+  await whole(redis);
   // All that was said on its connections before is done by then.
   await redis.bus.listen(redis.names.bus('q', lease.id), () => undefined);
   return { quota, lease, redis, die: () => redis.close() };

@@ -17,3 +17,16 @@ export async function gatewayOn(url: string, options: GatewayOptions = {}): Prom
   await vi.waitFor(async () => expect(await isReady(running)).toBe(true), SOON);
   return running;
 }
+
+/** One through which everything is delivered, wherever in a Cluster it lies. */
+export async function wholeGatewayOn(url: string, options: GatewayOptions = {}): Promise<Running> {
+  const running = await startGateway({ redis: { url }, ...options });
+  await vi.waitFor(async () => expect(await awayOf(running)).toBe(0), SOON);
+  return running;
+}
+
+/** Parts of all channels that are not delivered. */
+export async function awayOf({ http }: Pick<Running, 'http'>): Promise<number> {
+  const metrics = await (await fetch(`${http}/metrics`)).text();
+  return Number(/^\S*redis_partitions_away (\d+)/m.exec(metrics)?.[1]);
+}

@@ -4,7 +4,6 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, connect } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,15 +15,33 @@ const MISSING =
 
 const PATIENCE_MS = 10_000;
 
-/** A port that nothing listens on, at this moment. */
+/** Below those that systems give to connections: a port cannot be taken by one before it is used. */
+const PORT_MIN = 10_000;
+const PORT_MAX = 32_000;
+
+/** A port that nothing listens on, at this moment; never the same twice. */
 export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = PORT_MIN + Math.floor(Math.random() * (PORT_MAX - PORT_MIN));
+    if (given.has(port) || !(await isFree(port))) continue;
+    given.add(port);
+    return port;
+  }
+}
+
+const given = new Set<number>();
+
+async function isFree(port: number): Promise<boolean> {
   const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
+  try {
+    server.listen(port, '127.0.0.1');
+    await once(server, 'listening');
+    server.close();
+    await once(server, 'close');
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 export interface RedisOptions {
@@ -66,6 +83,10 @@ export class RedisServer {
     const server = new RedisServer(options.port ?? (await freePort()), options.args ?? []);
     await server.start();
     return server;
+  }
+
+  get isRunning(): boolean {
+    return this.#process !== null;
   }
 
   get pid(): number {
@@ -161,11 +182,23 @@ export class RedisServer {
   }
 }
 
-/** Enough for what the tests ask: a line, or one bulk string. */
 function isWhole(reply: string): boolean {
-  if (!reply.endsWith('\r\n')) return false;
-  const bulk = /^\$(-?\d+)\r\n/.exec(reply);
-  if (bulk === null) return true;
-  const length = Number(bulk[1]);
-  return length < 0 || reply.length >= bulk[0].length + length + 2;
+  return endOf(reply, 0) !== null;
+}
+
+/** Where the reply that begins there ends; null where it is not all there yet. */
+function endOf(reply: string, at: number): number | null {
+  const lineEnd = reply.indexOf('\r\n', at);
+  if (lineEnd < 0) return null;
+  const after = lineEnd + 2;
+  const size = Number(reply.slice(at + 1, lineEnd));
+  if (reply[at] === '$') {
+    const end = size < 0 ? after : after + size + 2;
+    return end <= reply.length ? end : null;
+  }
+  let end: number | null = after;
+  for (let left = reply[at] === '*' ? size : 0; left > 0 && end !== null; left -= 1) {
+    end = endOf(reply, end);
+  }
+  return end;
 }

@@ -9,6 +9,7 @@ import { connectRedis } from '../../src/redis/redis.ts';
 import { RedisTasks } from '../../src/tasks/redis.ts';
 import type { TaskListener } from '../../src/tasks/tasks.ts';
 import { KeptLog } from '../support/log.ts';
+import { whole } from '../support/whole.ts';
 import type { Opened, Rig, TasksSettings } from './tasks-suite.ts';
 import { rigOf } from './tasks-suite.ts';
 
@@ -59,10 +60,7 @@ export async function openRedis(
     await redis.bus.close();
     await redis.close();
   });
-  await vi.waitFor(() => expect(connected.link.isUp && connected.bus.isUp).toBe(true), {
-    timeout: 10_000,
-    interval: 10,
-  });
+  await whole(connected);
   const count = (event: string): number => meters.count('tasks', event);
   return { tasks, redis, log: kept, pass: null, count };
 }

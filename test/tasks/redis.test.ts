@@ -2,15 +2,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { Json } from '../../src/kernel/data.ts';
-import { silentLog, ThrottledLog } from '../../src/kernel/log.ts';
-import { clientOf } from '../../src/redis/client.ts';
-import { namesOf } from '../../src/redis/names.ts';
 import type { Redis } from '../../src/redis/redis.ts';
-import { targetOf } from '../../src/redis/target.ts';
 import { taskIdOf } from '../../src/tasks/id.ts';
 import type { Outcome } from '../../src/tasks/redis-outcomes.ts';
 import { RedisOutcomes } from '../../src/tasks/redis-outcomes.ts';
 import type { Task } from '../../src/tasks/tasks.ts';
+import { RedisCluster } from '../support/redis-cluster.ts';
 import { RedisServer } from '../support/redis.ts';
 import type { Place } from './redis-rig.ts';
 import { gateway, SOONER, watchConsole } from './redis-rig.ts';
@@ -89,7 +86,7 @@ test('a gateway whose commands come through later than its bus finds what waits'
       get isUp() {
         return isUp;
       },
-      life: '',
+      lives: '',
       onUp: (react) => void reactions.push(react),
       call: (...said) => redis.link.call(...said),
       run: (...said) => redis.link.run(...said),
@@ -203,7 +200,7 @@ describe('gateways', () => {
       ...redis,
       link: {
         isUp: true,
-        life: '',
+        lives: '',
         onUp: (react) => redis.link.onUp(react),
         call: (...said) => redis.link.call(...said),
         async run(...said) {
@@ -407,29 +404,8 @@ describe('what is left in Redis', () => {
 });
 
 test('in a Cluster all keys of a task lie together', async () => {
-  const server = await RedisServer.start({
-    args: ['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1'],
-  });
-  await server.command('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
-  await vi.waitFor(
-    async () => expect(await server.command('CLUSTER', 'INFO')).toContain('cluster_state:ok'),
-    10_000,
-  );
-  const around = { log: new ThrottledLog(silentLog, Date.now), random: Math.random };
-  const target = targetOf(`redis+cluster://127.0.0.1:${server.port}`);
-  // One node has all slots, and refuses what does not lie in one.
-  const made = await gateway(
-    { url: server.url, prefix: 'c' },
-    {},
-    {
-      ...SOONER,
-      replace: (redis) => ({
-        ...redis,
-        names: namesOf('c', { cluster: true, db: 0 }),
-        open: (name: string) => clientOf(target, name, around),
-      }),
-    },
-  );
+  const cluster = await RedisCluster.start();
+  const made = await gateway({ url: cluster.url, prefix: 'c' });
   const { add, tasks, enqueue, over } = made;
   add((_input, { progress, attempt }) => {
     progress({ attempt });
