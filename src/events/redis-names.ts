@@ -29,12 +29,10 @@ export interface LedgerSettings {
 
 /** All in the slot where the leases are. */
 export class LedgerNames {
-  readonly #redis: Redis;
   readonly #prefix: string;
   readonly #settings: readonly Arg[];
 
   constructor(redis: Redis, { types, eventsMax, vacateDelayMs }: LedgerSettings) {
-    this.#redis = redis;
     this.#prefix = `${redis.names.prefixOf(0)}events:`;
     const wanted = [...types].map((type) => LETTERS[type]).join('');
     this.#settings = [this.#prefix, wanted, eventsMax, vacateDelayMs];
