@@ -37,11 +37,12 @@ async function serve(
   const { config, file, source } = reading;
   const gateway = await host.open(config, source);
   const address = await gateway.start();
+  // Whoever reads that it listens may tell it to stop.
+  closeOnSignal(gateway);
   gateway.log.info({ ...address, file, dev: config.dev }, 'listening');
   const { port, internalPort } = address;
   const said = { host: reachable(config.host), port, internalPort, dev: config.dev };
   terminal.print(json ? jsonText(said) : host.welcome(config, address).trimEnd());
-  closeOnSignal(gateway);
 }
 
 function closeOnSignal(gateway: Served): void {
