@@ -288,7 +288,7 @@ export function archiveSuite(name: string, sql: () => Sql): void {
       const channel = newChannel();
       // It is looked for after 45 s: three quarters of a minute, as the random number is a half.
       keep(rig, channel, { to: 9, atMs: 40_044_000 });
-      keep(rig, channel, { from: 10, to: 20, atMs: 40_046_000 });
+      keep(rig, channel, { from: 10, to: 20, atMs: 40_146_000 });
       await rig.archive.settled(5000);
       await rig.archive.remove(channel, { offset: 2, epoch: 'e' });
       const keeping = [1, 2].map(() => rigOf(sql(), { clock, retentionMs: 60_000_000 }));
