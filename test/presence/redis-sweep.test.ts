@@ -45,7 +45,7 @@ describe('an ended lease', () => {
   test('is swept of many members, and of no others', async () => {
     const server = await RedisServer.start();
     const [dead, other] = [await memberOn(server.url), await memberOn(server.url)];
-    await crowd(dead, CHANNELS[0]!, 5000);
+    await crowd(dead, CHANNELS[0]!, 2000);
     await other.presence.add(CHANNELS[0]!, { ...member(1), client: 'mine' });
     await other.presence.sweep(dead.lease.id);
     expect(await other.presence.stats(CHANNELS[0]!)).toEqual({ clients: 1, users: 1 });
