@@ -1,5 +1,6 @@
 /** The gateway as a library: hooks and routes are functions of the program that embeds it. */
 import { setTimeout as later } from 'node:timers/promises';
+import { pino } from 'pino';
 import { describe, expect, test, vi } from 'vitest';
 import type { Caller, Hooks, Route } from '../../src/gateway.ts';
 import {
@@ -108,7 +109,7 @@ async function start(
 function expectLogged(log: KeptLog, where: string, error: unknown): void {
   const [line, ...more] = log.of('error');
   expect(more).toEqual([]);
-  expect(line).toMatchObject({ message: 'internal error', fields: { where, error } });
+  expect(line).toMatchObject({ message: 'internal error', fields: { where, err: error } });
 }
 
 describe.each(EDGES)('over %s', (transport) => {
@@ -477,9 +478,23 @@ describe.each(EDGES)('over %s', (transport) => {
         expect(JSON.parse(body)).toEqual({ error: { code: 100, message: 'internal error' } });
       }
       expect(log.of('error')).toMatchObject([
-        { fields: { where: 'route', error: expect.any(Bug) } },
-        { fields: { where: 'route', error: expect.any(Bug) } },
+        { fields: { where: 'route', err: expect.any(Bug) } },
+        { fields: { where: 'route', err: expect.any(Bug) } },
       ]);
+    });
+
+    test('that throws is in the log of pino with its stack', async () => {
+      const lines: string[] = [];
+      const { http } = await start(transport, {
+        logger: pino({}, { write: (line) => void lines.push(line) }),
+        routes: [{ method: 'GET', path: '/bug', handle: THROWN['an Error']! }],
+      });
+      await ask(`${http}/bug`);
+      const line = lines.find((one) => one.includes('internal error')) ?? '{}';
+      expect(JSON.parse(line)).toMatchObject({
+        where: 'route',
+        err: { message: 'a bug of the program', stack: expect.stringContaining('library.test') },
+      });
     });
 
     test.each([
