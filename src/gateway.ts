@@ -72,6 +72,7 @@ export type { TaskContext, TaskError, TaskState } from './tasks/tasks.ts';
 export interface GatewayOptions extends Omit<ConfigInput, 'hooks'> {
   /** Functions of the program, and what `sluice.yaml` says of its endpoints; functions win. */
   readonly hooks?: HooksOptions;
+  /** More can be added by `gateway.route`. */
   readonly routes?: readonly Route[];
   /** Default: silent. A pino logger fits. */
   readonly logger?: Log;
@@ -119,7 +120,7 @@ export class Gateway {
   readonly putChannels: TaskOperations['putChannels'];
   readonly #surroundings: Surroundings;
   readonly #organs: Organs;
-  readonly #routes: readonly Route[];
+  readonly #routes: Route[];
   readonly #countRefused: Count;
   readonly #parts: Part[];
   /** Aborts when the gateway is closed. */
@@ -133,7 +134,7 @@ export class Gateway {
     this.config = config;
     this.#surroundings = surroundings;
     this.#organs = buildOrgans(config, surroundings);
-    this.#routes = routes;
+    this.#routes = [...routes];
     this.#countRefused = this.#organs.meters.counter(
       'upgrades_refused',
       'Upgrades refused, by status.',
@@ -173,6 +174,15 @@ export class Gateway {
       ...archiving.parts,
       ...telling.parts,
     ];
+  }
+
+  /**
+   * Adds routes of the program. One of them takes the place of our `/`, `/health` or `/ready`.
+   * @throws {Error} once it has started.
+   */
+  route(...routes: readonly Route[]): void {
+    if (this.#started !== null) throw new Error('routes are added before the gateway starts');
+    this.#routes.push(...routes);
   }
 
   /**
@@ -326,9 +336,13 @@ export class Gateway {
 
   /** `apiPort` is null when the API is on the same port. */
   #publicRoutes(apiPort: number | null): Route[] {
+    const own = new Set(this.#routes.map(placeOf));
+    const ours = [...this.#demoRoutes(apiPort), ...this.#stateRoutes()];
+    return [...this.#routes, ...ours.filter((route) => !own.has(placeOf(route)))];
+  }
+
+  #stateRoutes(): Route[] {
     return [
-      ...this.#routes,
-      ...this.#demoRoutes(apiPort),
       { method: 'GET', path: '/health', handle: () => json(200, { status: 'ok' }) },
       {
         method: 'GET',
@@ -347,7 +361,6 @@ export class Gateway {
     return this.#organs.sharing.isReady() ? 'ready' : 'no delivery';
   }
 
-  /** A program that embeds us may have its own page at `/`. */
   #demoRoutes(apiPort: number | null): Route[] {
     if (!this.config.dev || this.#routes.some(({ path }) => path === '/')) return [];
     return demoRoutes({ port: apiPort, needsKey: new ApiKeys(this.config.api.keys).enabled });
@@ -368,6 +381,10 @@ export class Gateway {
     const { crew } = this.#surroundings;
     return crew === undefined ? scrape(this.#organs.meters) : scrapeAll(await crew.readings());
   }
+}
+
+function placeOf({ method, path }: Route): string {
+  return `${method} ${path}`;
 }
 
 type EdgeLimits = Omit<EdgeOptions, 'host' | 'port' | 'sharesPort'>;

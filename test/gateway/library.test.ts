@@ -1,8 +1,8 @@
 /** The gateway as a library: hooks and routes are functions of the program that embeds it. */
 import { setTimeout as later } from 'node:timers/promises';
 import { pino } from 'pino';
-import { describe, expect, test, vi } from 'vitest';
-import type { Caller, Hooks, Route } from '../../src/gateway.ts';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import type { Caller, Hooks, Route, RouteRequest } from '../../src/gateway.ts';
 import {
   ConfigError,
   createGateway,
@@ -424,6 +424,30 @@ describe.each(EDGES)('over %s', (transport) => {
       expect((await ask(`${http}${path}`)).status).toBe(404);
     });
 
+    test.each(['/health', '/ready'])('takes the place of our %s', async (path) => {
+      const { http } = await start(transport, { routes: [echo('GET', path)] });
+      expect(JSON.parse((await ask(`${http}${path}`)).body)).toHaveProperty('params');
+      // It is only ours to GET.
+      const { http: other } = await start(transport, { routes: [echo('POST', path)] });
+      expect(JSON.parse((await ask(`${other}${path}`)).body)).toHaveProperty('status');
+    });
+
+    test('is added until the gateway has started', async () => {
+      const gateway = createGateway({ dev: true, host: '127.0.0.1', port: 0, transport });
+      onTestFinished(() => gateway.close());
+      gateway.route(echo('GET', '/rooms/:room'), echo('GET', '/x'));
+      const { port } = await gateway.start();
+      expect((await ask(`http://127.0.0.1:${port}/rooms/12`)).body).toContain('"room":"12"');
+      expect(() => gateway.route(echo('GET', '/late'))).toThrow('before the gateway starts');
+    });
+
+    test('that is there twice is told at the start', async () => {
+      const gateway = createGateway({ dev: true, host: '127.0.0.1', port: 0, transport });
+      gateway.route(echo('GET', '/x'), echo('GET', '/x'));
+      await expect(gateway.start()).rejects.toThrow('two routes for GET /x');
+      await gateway.close();
+    });
+
     test('answers 405 to another method, and says which there are', async () => {
       const { http } = await start(transport, { routes: [echo('GET', '/x'), echo('PUT', '/x')] });
       const { status, headers } = await ask(`${http}/x`, { method: 'DELETE' });
@@ -520,6 +544,44 @@ describe.each(EDGES)('over %s', (transport) => {
       expect(answer.status).toBe(status);
       expect(answer.body).toContain('because');
       expect(log.of('error')).toEqual([]);
+    });
+
+    test('that ends with its request is no fault of ours', async () => {
+      const signals: AbortSignal[] = [];
+      const wait = async ({ signal }: RouteRequest): Promise<never> => {
+        signals.push(signal);
+        await later(60_000, undefined, { signal });
+        throw new Bug('it went on');
+      };
+      const { http, port, gateway, log } = await start(transport, {
+        routes: [{ method: 'GET', path: '/wait', handle: wait }],
+      });
+      const waiting = await RawPeer.saying(port, request('GET /wait'));
+      await vi.waitFor(() => expect(signals).toHaveLength(1), QUICKLY);
+      waiting.drop();
+      await vi.waitFor(() => expect(signals[0]?.aborted).toBe(true), QUICKLY);
+      const cut = ask(`${http}/wait`).catch(String);
+      await vi.waitFor(() => expect(signals).toHaveLength(2), QUICKLY);
+      expect(await meter(http, 'faults')).toEqual(new Map());
+      await gateway.close();
+      await cut;
+      expect(log.of('error')).toEqual([]);
+    });
+
+    test('that fails after its request is one all the same', async () => {
+      const wait = vi.fn<Route['handle']>(async ({ signal }) => {
+        await new Promise((resolve) => {
+          signal.addEventListener('abort', resolve);
+        });
+        throw new Bug('of its own');
+      });
+      const { port, log } = await start(transport, {
+        routes: [{ method: 'GET', path: '/wait', handle: wait }],
+      });
+      const waiting = await RawPeer.saying(port, request('GET /wait'));
+      await vi.waitFor(() => expect(wait).toHaveBeenCalledOnce(), QUICKLY);
+      waiting.drop();
+      await vi.waitFor(() => expectLogged(log, 'route', expect.any(Bug)), QUICKLY);
     });
 
     test('can publish, and know when its client is gone', async () => {
