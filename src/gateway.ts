@@ -123,6 +123,7 @@ export class Gateway {
   readonly #routes: Route[];
   readonly #countRefused: Count;
   readonly #parts: Part[];
+  readonly #edges: Edge[] = [];
   /** Aborts when the gateway is closed. */
   readonly #closing = new AbortController();
   #accepting = true;
@@ -198,7 +199,8 @@ export class Gateway {
   /**
    * Closes it so that nobody is in a rush: it is not ready any more, but serves on for `drain.delay`;
    * then takes no new connections, and closes those there are with 3001, evenly over
-   * `drain.timeout`; then closes the rest. Idempotent; `close` ends it early.
+   * `drain.timeout`; then lets the requests under way be answered, within the same time; then closes
+   * the rest. Idempotent; `close` ends it early.
    */
   drain(): Promise<void> {
     this.#drained ??= this.#drain();
@@ -249,6 +251,7 @@ export class Gateway {
     const open = (at: { host: string; port: number }, front: Front): Promise<number> => {
       const sharesPort = this.#surroundings.crew !== undefined;
       const edge = createEdge({ ...at, sharesPort, ...this.#edgeLimits() }, front);
+      this.#edges.push(edge);
       this.#parts.push(this.#edgePart(edge));
       return edge.listen();
     };
@@ -270,9 +273,15 @@ export class Gateway {
       stopAccepting: () => {
         this.#accepting = false;
       },
+      lastRequests: () => this.#lastRequests(),
       signal: this.#closing.signal,
     });
     await this.close();
+  }
+
+  async #lastRequests(): Promise<void> {
+    for (const edge of this.#edges) edge.stopListening();
+    await Promise.all(this.#edges.map((edge) => edge.answered()));
   }
 
   async #close(): Promise<void> {
