@@ -10,7 +10,7 @@ import { ApiKeys } from './auth/keys.ts';
 import type { Cache } from './cache/cache.ts';
 import type { Config } from './config/config.ts';
 import { parseConfig } from './config/config.ts';
-import type { ConfigInput } from './config/input.ts';
+import type { ConfigInput, OrUndefined } from './config/input.ts';
 import { ConfigError } from './config/problems.ts';
 import { drain } from './drain.ts';
 import type { Endpoints } from './hooks/endpoints.ts';
@@ -69,7 +69,7 @@ export { json } from './server/router.ts';
 export type { TaskContext, TaskError, TaskState } from './tasks/tasks.ts';
 
 /** What `createGateway` takes: what `sluice.yaml` says, and what only a program can give. */
-export interface GatewayOptions extends Omit<ConfigInput, 'hooks'> {
+export interface GatewayOptions extends OrUndefined<Omit<ConfigInput, 'hooks'>> {
   /** Functions of the program, and what `sluice.yaml` says of its endpoints; functions win. */
   readonly hooks?: HooksOptions;
   /** More can be added by `gateway.route`. */
