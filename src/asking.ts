@@ -7,7 +7,7 @@ import { channelNameOf } from './channel/name.ts';
 import type { ChannelName } from './channel/name.ts';
 import type { Rules } from './channel/rules.ts';
 import type { Config } from './config/config.ts';
-import type { HooksInput } from './config/input.ts';
+import type { HooksInput, OrUndefined } from './config/input.ts';
 import { Endpoints } from './hooks/endpoints.ts';
 import type { Hooks } from './hooks/hooks.ts';
 import { httpHooks } from './hooks/http.ts';
@@ -109,7 +109,9 @@ function settingsOf({ config, rulesOf }: AskingContext): HttpHooksSettings {
 
 /** What a program may say under `hooks`: its own functions, and what `sluice.yaml` says there. */
 export type HooksOptions = Omit<OwnHooks, Shared> &
-  Omit<HooksInput, Shared> & { readonly [Name in Shared]?: Hooks[Name] | HooksInput[Name] };
+  OrUndefined<Omit<HooksInput, Shared>> & {
+    readonly [Name in Shared]?: Hooks[Name] | HooksInput[Name];
+  };
 
 /** All functions of a program: what it is asked, and what it is told. */
 export type OwnHooks = Hooks & EventsHook;

@@ -10,7 +10,7 @@ import { ApiKeys } from './auth/keys.ts';
 import type { Cache } from './cache/cache.ts';
 import type { Config } from './config/config.ts';
 import { parseConfig } from './config/config.ts';
-import type { ConfigInput } from './config/input.ts';
+import type { ConfigInput, OrUndefined } from './config/input.ts';
 import { ConfigError } from './config/problems.ts';
 import { drain } from './drain.ts';
 import type { Endpoints } from './hooks/endpoints.ts';
@@ -69,9 +69,10 @@ export { json } from './server/router.ts';
 export type { TaskContext, TaskError, TaskState } from './tasks/tasks.ts';
 
 /** What `createGateway` takes: what `sluice.yaml` says, and what only a program can give. */
-export interface GatewayOptions extends Omit<ConfigInput, 'hooks'> {
+export interface GatewayOptions extends OrUndefined<Omit<ConfigInput, 'hooks'>> {
   /** Functions of the program, and what `sluice.yaml` says of its endpoints; functions win. */
   readonly hooks?: HooksOptions;
+  /** More can be added by `gateway.route`. */
   readonly routes?: readonly Route[];
   /** Default: silent. A pino logger fits. */
   readonly logger?: Log;
@@ -119,9 +120,10 @@ export class Gateway {
   readonly putChannels: TaskOperations['putChannels'];
   readonly #surroundings: Surroundings;
   readonly #organs: Organs;
-  readonly #routes: readonly Route[];
+  readonly #routes: Route[];
   readonly #countRefused: Count;
   readonly #parts: Part[];
+  readonly #edges: Edge[] = [];
   /** Aborts when the gateway is closed. */
   readonly #closing = new AbortController();
   #accepting = true;
@@ -133,7 +135,7 @@ export class Gateway {
     this.config = config;
     this.#surroundings = surroundings;
     this.#organs = buildOrgans(config, surroundings);
-    this.#routes = routes;
+    this.#routes = [...routes];
     this.#countRefused = this.#organs.meters.counter(
       'upgrades_refused',
       'Upgrades refused, by status.',
@@ -176,6 +178,15 @@ export class Gateway {
   }
 
   /**
+   * Adds routes of the program. One of them takes the place of our `/`, `/health` or `/ready`.
+   * @throws {Error} once it has started.
+   */
+  route(...routes: readonly Route[]): void {
+    if (this.#started !== null) throw new Error('routes are added before the gateway starts');
+    this.#routes.push(...routes);
+  }
+
+  /**
    * Listens. Idempotent. @throws when a port is taken, the transport cannot be had, or the gateway
    * was closed; nothing is left open then.
    */
@@ -188,7 +199,8 @@ export class Gateway {
   /**
    * Closes it so that nobody is in a rush: it is not ready any more, but serves on for `drain.delay`;
    * then takes no new connections, and closes those there are with 3001, evenly over
-   * `drain.timeout`; then closes the rest. Idempotent; `close` ends it early.
+   * `drain.timeout`; then lets the requests under way be answered, within the same time; then closes
+   * the rest. Idempotent; `close` ends it early.
    */
   drain(): Promise<void> {
     this.#drained ??= this.#drain();
@@ -239,6 +251,7 @@ export class Gateway {
     const open = (at: { host: string; port: number }, front: Front): Promise<number> => {
       const sharesPort = this.#surroundings.crew !== undefined;
       const edge = createEdge({ ...at, sharesPort, ...this.#edgeLimits() }, front);
+      this.#edges.push(edge);
       this.#parts.push(this.#edgePart(edge));
       return edge.listen();
     };
@@ -260,9 +273,15 @@ export class Gateway {
       stopAccepting: () => {
         this.#accepting = false;
       },
+      lastRequests: () => this.#lastRequests(),
       signal: this.#closing.signal,
     });
     await this.close();
+  }
+
+  async #lastRequests(): Promise<void> {
+    for (const edge of this.#edges) edge.stopListening();
+    await Promise.all(this.#edges.map((edge) => edge.answered()));
   }
 
   async #close(): Promise<void> {
@@ -326,9 +345,13 @@ export class Gateway {
 
   /** `apiPort` is null when the API is on the same port. */
   #publicRoutes(apiPort: number | null): Route[] {
+    const own = new Set(this.#routes.map(placeOf));
+    const ours = [...this.#demoRoutes(apiPort), ...this.#stateRoutes()];
+    return [...this.#routes, ...ours.filter((route) => !own.has(placeOf(route)))];
+  }
+
+  #stateRoutes(): Route[] {
     return [
-      ...this.#routes,
-      ...this.#demoRoutes(apiPort),
       { method: 'GET', path: '/health', handle: () => json(200, { status: 'ok' }) },
       {
         method: 'GET',
@@ -347,7 +370,6 @@ export class Gateway {
     return this.#organs.sharing.isReady() ? 'ready' : 'no delivery';
   }
 
-  /** A program that embeds us may have its own page at `/`. */
   #demoRoutes(apiPort: number | null): Route[] {
     if (!this.config.dev || this.#routes.some(({ path }) => path === '/')) return [];
     return demoRoutes({ port: apiPort, needsKey: new ApiKeys(this.config.api.keys).enabled });
@@ -368,6 +390,10 @@ export class Gateway {
     const { crew } = this.#surroundings;
     return crew === undefined ? scrape(this.#organs.meters) : scrapeAll(await crew.readings());
   }
+}
+
+function placeOf({ method, path }: Route): string {
+  return `${method} ${path}`;
 }
 
 type EdgeLimits = Omit<EdgeOptions, 'host' | 'port' | 'sharesPort'>;

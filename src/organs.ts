@@ -148,7 +148,7 @@ function buildFrame({ clock, log }: Surroundings): Frame {
         return;
       }
       countFault(where);
-      log.error({ where, error }, 'internal error');
+      log.error({ where, err: error }, 'internal error');
     },
   };
 }

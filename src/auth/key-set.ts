@@ -143,7 +143,10 @@ export class KeySet {
     } catch (error) {
       if (!this.#closed) {
         count('failed');
-        log.warn({ error, url: this.#url.origin + this.#url.pathname }, 'cannot read the key set');
+        log.warn(
+          { err: error, url: this.#url.origin + this.#url.pathname },
+          'cannot read the key set',
+        );
       }
       return false;
     } finally {

@@ -8,7 +8,7 @@ import { freeze } from './frozen.ts';
 import { helpText } from './help.ts';
 import { readEndpoints, readHooks } from './hooks.ts';
 import type { EndpointConfig, HooksConfig } from './hooks.ts';
-import type { ConfigInput } from './input.ts';
+import type { ConfigInput, OrUndefined } from './input.ts';
 import { limits } from '../kernel/limits.ts';
 import type { LimitName, Limits } from '../kernel/limits.ts';
 import { durationText } from './measures.ts';
@@ -135,7 +135,7 @@ export function wantsPlainText(env: Environment = process.env): boolean {
  * `backend` tells which hooks the program brings: with a connect hook no token key is needed.
  * @throws ConfigError with all that is wrong.
  */
-export function parseConfig(input: ConfigInput = {}, backend: Backend = {}): Config {
+export function parseConfig(input: OrUndefined<ConfigInput> = {}, backend: Backend = {}): Config {
   const problems: string[] = [];
   return build(givensOf(input, ALL_OPTIONS, showPath, problems), backend, problems);
 }

@@ -11,6 +11,13 @@ export type Bytes = number | string;
 /** `2027-01-31`, or `2027-01-31T12:00:00Z`. */
 export type IsoDate = string;
 
+/** The same where `undefined` stands for what is left out: what `process.env` has may be handed on. */
+export type OrUndefined<T> = T extends readonly unknown[]
+  ? T
+  : T extends object
+    ? { [K in keyof T]: OrUndefined<T[K]> | (object extends Pick<T, K> ? undefined : never) }
+    : T;
+
 /**
  * The same tree as in `sluice.yaml`; what is left out has the default of `docs/configuration.md`.
  * Files and variables are not read for it.

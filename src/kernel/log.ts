@@ -2,7 +2,10 @@
 
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** Four levels of what pino offers; `main.ts` and the library's caller decide where it goes. */
+/**
+ * Four levels of what pino offers; `main.ts` and the library's caller decide where it goes. What was
+ * thrown is in the field `err`: of that pino writes message and stack, of any other an empty object.
+ */
 export interface Log {
   debug(fields: Fields, message: string): void;
   info(fields: Fields, message: string): void;

@@ -25,7 +25,7 @@ export async function closeAll(
       const outcome = await Promise.race([part.close(), late.promise]);
       if (outcome === 'late') context.log.error({ part: part.name }, 'did not close in time');
     } catch (error) {
-      context.log.error({ part: part.name, error }, 'failed to close');
+      context.log.error({ part: part.name, err: error }, 'failed to close');
     } finally {
       alarm.cancel();
     }

@@ -85,6 +85,8 @@ export interface Edge {
    * No new connection from now on, and 503 for a new request; what is open goes on. Idempotent.
    */
   stopListening(): void;
+  /** Resolves when no request waits for its answer. */
+  answered(): Promise<void>;
   /**
    * Cuts what is open: whoever wants close frames closes the transports before. One that was closed,
    * and whose peer has not read all yet, keeps its grace. Idempotent; when it resolves every

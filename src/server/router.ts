@@ -21,7 +21,7 @@ export interface Route {
   readonly path: string;
   /**
    * A `Refusal` becomes the status that fits it; whatever else is thrown is logged, and the client
-   * hears 500.
+   * hears 500. What ends by the request's own signal is no fault.
    */
   handle(request: RouteRequest): Maybe<HttpResponse>;
 }
@@ -60,7 +60,7 @@ export class Router {
     try {
       return await route.handle(new Routed(request, params));
     } catch (error) {
-      return this.#options.failed(error);
+      return isAbandoned(request, error) ? ABANDONED : this.#options.failed(error);
     }
   }
 
@@ -92,12 +92,21 @@ export class Router {
   }
 }
 
+/** What was waited for was given up with the request, which is what its signal is for. */
+function isAbandoned({ signal }: HttpRequest, error: unknown): boolean {
+  if (!signal.aborted) return false;
+  return error === signal.reason || (error instanceof Error && error.name === 'AbortError');
+}
+
 const NO_PARAMS: ReadonlyMap<string, string> = new Map();
 const TEXT = { 'content-type': 'text/plain; charset=utf-8' };
 
 export function plain(status: number, body: string): HttpResponse {
   return { status, headers: TEXT, body };
 }
+
+/** Nobody is there to read it. The status is the one of nginx for that. */
+const ABANDONED = plain(499, 'the client has left\n');
 
 export function json(status: number, value: unknown): HttpResponse {
   return {

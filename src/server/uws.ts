@@ -29,6 +29,7 @@ import {
   headRefusal,
   plainAddress,
 } from './head.ts';
+import { Unanswered } from './unanswered.ts';
 import { UwsExchange } from './uws-http.ts';
 import { type SocketData, type UwsSockets, UwsTransport } from './uws-socket.ts';
 
@@ -56,8 +57,8 @@ class UwsEdge implements Edge {
   readonly #sockets: UwsSockets;
   readonly #app = App();
   #listening: us_listen_socket | null = null;
+  readonly #unanswered = new Unanswered();
   #stopped = false;
-  #requests = 0;
 
   constructor(options: EdgeOptions, handlers: EdgeHandlers) {
     this.#options = options;
@@ -86,6 +87,10 @@ class UwsEdge implements Edge {
     this.#stopped = true;
     if (this.#listening !== null) us_listen_socket_close(this.#listening);
     this.#listening = null;
+  }
+
+  answered(): Promise<void> {
+    return this.#unanswered.none();
   }
 
   async close(): Promise<void> {
@@ -145,14 +150,12 @@ class UwsEdge implements Edge {
   }
 
   #http(response: UwsResponse, head: RequestHead): void {
-    if (this.#requests >= this.#options.requestsMax) {
+    if (this.#unanswered.size >= this.#options.requestsMax) {
       new UwsExchange(response, head, ignore).answer(TOO_BUSY, false);
       return;
     }
-    this.#requests += 1;
-    const exchange = new UwsExchange(response, head, () => {
-      this.#requests -= 1;
-    });
+    this.#unanswered.came();
+    const exchange = new UwsExchange(response, head, () => this.#unanswered.went());
     exchange.run(this.#options.bodyBytesMax, (request) => this.#handlers.http(request));
   }
 }

@@ -17,6 +17,7 @@ import type {
   UpgradeAnswer,
 } from './edge.ts';
 import { asksForWebSocket, handshakeRefusal, headRefusal } from './head.ts';
+import { Unanswered } from './unanswered.ts';
 import { answer, answerRaw, HTTP_IDLE_MS, readHead, runExchange, withoutOffer } from './ws-http.ts';
 import { WsTransport } from './ws-socket.ts';
 
@@ -44,8 +45,8 @@ class WsEdge implements Edge {
   #protocol = '';
   /** Connections with a request that is not answered. */
   readonly #busy = new Set<Duplex>();
+  readonly #unanswered = new Unanswered();
   #transports = 0;
-  #requests = 0;
   #stopped = false;
 
   constructor(options: EdgeOptions, handlers: EdgeHandlers) {
@@ -86,6 +87,10 @@ class WsEdge implements Edge {
     this.#stopped = true;
     // Tells that it never listened as an error, which is as good as closed.
     this.#server.close(() => this.#settle());
+  }
+
+  answered(): Promise<void> {
+    return this.#unanswered.none();
   }
 
   close(): Promise<void> {
@@ -142,14 +147,12 @@ class WsEdge implements Edge {
       answer(response, refusal ?? STOPPING, true);
       return;
     }
-    if (this.#requests >= this.#options.requestsMax) {
+    if (this.#unanswered.size >= this.#options.requestsMax) {
       answer(response, TOO_BUSY, false);
       return;
     }
-    this.#requests += 1;
-    response.once('close', () => {
-      this.#requests -= 1;
-    });
+    this.#unanswered.came();
+    response.once('close', () => this.#unanswered.went());
     const { bodyBytesMax } = this.#options;
     runExchange({ request, response }, head, bodyBytesMax, (whole) => this.#handlers.http(whole));
   }

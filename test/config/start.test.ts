@@ -2,6 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { generateKeyPairSync } from 'node:crypto';
 import { DEV_RULES, CLOSED_RULES } from '../../src/channel/rules.ts';
 import { parseConfig } from '../../src/config/config.ts';
+import type { GatewayOptions } from '../../src/gateway.ts';
+import { createGateway } from '../../src/gateway.ts';
 import { limits } from '../../src/kernel/limits.ts';
 import { parse, problemsOf, read } from './reading.ts';
 
@@ -69,6 +71,30 @@ describe('the defaults', () => {
     expect(config.tokens.userIdClaim).toBe('sub');
     expect(config.limits).toEqual(limits());
     expect(config.namespaces).toEqual(new Map([['default', CLOSED_RULES]]));
+  });
+
+  test('are those of what is undefined', async () => {
+    const unset: { readonly text: string | undefined } = { text: undefined };
+    const options: GatewayOptions = {
+      anonymous: true,
+      host: unset.text,
+      redis: { url: unset.text },
+      tokens: { hmacSecret: unset.text },
+      hooks: { secret: unset.text, cache: { connect: unset.text } },
+      endpoints: { billing: { url: 'http://billing', timeout: unset.text } },
+      namespaces: { news: { history: { ttl: unset.text }, schema: undefined, presence: true } },
+      limits: { apiBodyBytes: unset.text },
+      ping: undefined,
+    };
+    const gateway = createGateway(options);
+    await gateway.close();
+    expect(gateway.config).toEqual(
+      parseConfig({
+        anonymous: true,
+        endpoints: { billing: 'http://billing' },
+        namespaces: { news: { presence: true } },
+      }),
+    );
   });
 
   test('with dev allow everything, but only from this machine', () => {

@@ -1,6 +1,7 @@
 /** How a gateway is drained: over real sockets, by a clock of the test's own. */
 import { describe, expect, test, vi } from 'vitest';
-import type { GatewayOptions } from '../../src/gateway.ts';
+import type { GatewayOptions, Route } from '../../src/gateway.ts';
+import { json } from '../../src/gateway.ts';
 import { ManualClock } from '../support/clock.ts';
 import type { Running } from '../support/gateway.ts';
 import { EDGES, startGateway } from '../support/gateway.ts';
@@ -89,6 +90,55 @@ describe.each(EDGES)('over %s, a gateway that is drained', (transport) => {
     await endsOf([silent, connecting], 1);
     clock.advance(4500);
     for (const peer of [silent, connecting]) expect(await peer.ended()).toEqual(SHUTDOWN);
+  });
+
+  test('lets the requests under way be answered, and takes no other', async () => {
+    const { promise: told, resolve: tell } = Promise.withResolvers<string>();
+    const asked = vi.fn<() => void>();
+    const waits: Route = {
+      method: 'GET',
+      path: '/waits',
+      async handle() {
+        asked();
+        return json(200, await told);
+      },
+    };
+    const { http, clock, begin, isDone } = await gateway({ transport, routes: [waits] });
+    const answer = ask(`${http}/waits`);
+    await vi.waitFor(() => expect(asked).toHaveBeenCalledOnce(), QUICKLY);
+    begin();
+    clock.advance(5000);
+    await vi.waitFor(() => expect(ask(`${http}/health`)).rejects.toThrow('ECONNREFUSED'), QUICKLY);
+    clock.advance(8000);
+    expect(isDone()).toBe(false);
+    tell('done');
+    expect(await answer).toMatchObject({ status: 200, body: '"done"' });
+    await vi.waitFor(() => expect(isDone()).toBe(true), QUICKLY);
+    expect(clock.pending).toBe(0);
+  });
+
+  test('cuts a request off when its time is over', async () => {
+    const signals: AbortSignal[] = [];
+    const waits: Route = {
+      method: 'GET',
+      path: '/waits',
+      handle({ signal }) {
+        signals.push(signal);
+        return new Promise(() => {});
+      },
+    };
+    const { http, clock, begin, isDone } = await gateway({ transport, routes: [waits] });
+    const answer = ask(`${http}/waits`).catch((error: unknown) => error);
+    await vi.waitFor(() => expect(signals).toHaveLength(1), QUICKLY);
+    begin();
+    clock.advance(5000);
+    await vi.waitFor(() => expect(ask(`${http}/health`)).rejects.toThrow('ECONNREFUSED'), QUICKLY);
+    clock.advance(8990);
+    expect(signals[0]?.aborted).toBe(false);
+    clock.advance(10);
+    expect(await answer).toBeInstanceOf(Error);
+    expect(signals[0]?.aborted).toBe(true);
+    await vi.waitFor(() => expect(isDone()).toBe(true), QUICKLY);
   });
 
   test('is closed at once when it is told so meanwhile', async () => {

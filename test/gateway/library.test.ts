@@ -1,7 +1,8 @@
 /** The gateway as a library: hooks and routes are functions of the program that embeds it. */
 import { setTimeout as later } from 'node:timers/promises';
-import { describe, expect, test, vi } from 'vitest';
-import type { Caller, Hooks, Route } from '../../src/gateway.ts';
+import { pino } from 'pino';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import type { Caller, Hooks, Route, RouteRequest } from '../../src/gateway.ts';
 import {
   ConfigError,
   createGateway,
@@ -108,7 +109,7 @@ async function start(
 function expectLogged(log: KeptLog, where: string, error: unknown): void {
   const [line, ...more] = log.of('error');
   expect(more).toEqual([]);
-  expect(line).toMatchObject({ message: 'internal error', fields: { where, error } });
+  expect(line).toMatchObject({ message: 'internal error', fields: { where, err: error } });
 }
 
 describe.each(EDGES)('over %s', (transport) => {
@@ -423,6 +424,30 @@ describe.each(EDGES)('over %s', (transport) => {
       expect((await ask(`${http}${path}`)).status).toBe(404);
     });
 
+    test.each(['/health', '/ready'])('takes the place of our %s', async (path) => {
+      const { http } = await start(transport, { routes: [echo('GET', path)] });
+      expect(JSON.parse((await ask(`${http}${path}`)).body)).toHaveProperty('params');
+      // It is only ours to GET.
+      const { http: other } = await start(transport, { routes: [echo('POST', path)] });
+      expect(JSON.parse((await ask(`${other}${path}`)).body)).toHaveProperty('status');
+    });
+
+    test('is added until the gateway has started', async () => {
+      const gateway = createGateway({ dev: true, host: '127.0.0.1', port: 0, transport });
+      onTestFinished(() => gateway.close());
+      gateway.route(echo('GET', '/rooms/:room'), echo('GET', '/x'));
+      const { port } = await gateway.start();
+      expect((await ask(`http://127.0.0.1:${port}/rooms/12`)).body).toContain('"room":"12"');
+      expect(() => gateway.route(echo('GET', '/late'))).toThrow('before the gateway starts');
+    });
+
+    test('that is there twice is told at the start', async () => {
+      const gateway = createGateway({ dev: true, host: '127.0.0.1', port: 0, transport });
+      gateway.route(echo('GET', '/x'), echo('GET', '/x'));
+      await expect(gateway.start()).rejects.toThrow('two routes for GET /x');
+      await gateway.close();
+    });
+
     test('answers 405 to another method, and says which there are', async () => {
       const { http } = await start(transport, { routes: [echo('GET', '/x'), echo('PUT', '/x')] });
       const { status, headers } = await ask(`${http}/x`, { method: 'DELETE' });
@@ -477,9 +502,23 @@ describe.each(EDGES)('over %s', (transport) => {
         expect(JSON.parse(body)).toEqual({ error: { code: 100, message: 'internal error' } });
       }
       expect(log.of('error')).toMatchObject([
-        { fields: { where: 'route', error: expect.any(Bug) } },
-        { fields: { where: 'route', error: expect.any(Bug) } },
+        { fields: { where: 'route', err: expect.any(Bug) } },
+        { fields: { where: 'route', err: expect.any(Bug) } },
       ]);
+    });
+
+    test('that throws is in the log of pino with its stack', async () => {
+      const lines: string[] = [];
+      const { http } = await start(transport, {
+        logger: pino({}, { write: (line) => void lines.push(line) }),
+        routes: [{ method: 'GET', path: '/bug', handle: THROWN['an Error']! }],
+      });
+      await ask(`${http}/bug`);
+      const line = lines.find((one) => one.includes('internal error')) ?? '{}';
+      expect(JSON.parse(line)).toMatchObject({
+        where: 'route',
+        err: { message: 'a bug of the program', stack: expect.stringContaining('library.test') },
+      });
     });
 
     test.each([
@@ -505,6 +544,44 @@ describe.each(EDGES)('over %s', (transport) => {
       expect(answer.status).toBe(status);
       expect(answer.body).toContain('because');
       expect(log.of('error')).toEqual([]);
+    });
+
+    test('that ends with its request is no fault of ours', async () => {
+      const signals: AbortSignal[] = [];
+      const wait = async ({ signal }: RouteRequest): Promise<never> => {
+        signals.push(signal);
+        await later(60_000, undefined, { signal });
+        throw new Bug('it went on');
+      };
+      const { http, port, gateway, log } = await start(transport, {
+        routes: [{ method: 'GET', path: '/wait', handle: wait }],
+      });
+      const waiting = await RawPeer.saying(port, request('GET /wait'));
+      await vi.waitFor(() => expect(signals).toHaveLength(1), QUICKLY);
+      waiting.drop();
+      await vi.waitFor(() => expect(signals[0]?.aborted).toBe(true), QUICKLY);
+      const cut = ask(`${http}/wait`).catch(String);
+      await vi.waitFor(() => expect(signals).toHaveLength(2), QUICKLY);
+      expect(await meter(http, 'faults')).toEqual(new Map());
+      await gateway.close();
+      await cut;
+      expect(log.of('error')).toEqual([]);
+    });
+
+    test('that fails after its request is one all the same', async () => {
+      const wait = vi.fn<Route['handle']>(async ({ signal }) => {
+        await new Promise((resolve) => {
+          signal.addEventListener('abort', resolve);
+        });
+        throw new Bug('of its own');
+      });
+      const { port, log } = await start(transport, {
+        routes: [{ method: 'GET', path: '/wait', handle: wait }],
+      });
+      const waiting = await RawPeer.saying(port, request('GET /wait'));
+      await vi.waitFor(() => expect(wait).toHaveBeenCalledOnce(), QUICKLY);
+      waiting.drop();
+      await vi.waitFor(() => expectLogged(log, 'route', expect.any(Bug)), QUICKLY);
     });
 
     test('can publish, and know when its client is gone', async () => {

@@ -61,7 +61,7 @@ describe('parts', () => {
       part('bad', () => Promise.reject(error)),
     );
     expect(told).toEqual(['bad', 'first']);
-    expect(errors).toEqual([{ fields: { part: 'bad', error }, message: 'failed to close' }]);
+    expect(errors).toEqual([{ fields: { part: 'bad', err: error }, message: 'failed to close' }]);
     expect(clock.pending).toBe(0);
   });
 
@@ -72,7 +72,7 @@ describe('parts', () => {
     };
     await close(part('first'), part('bad', bad));
     expect(told).toEqual(['bad', 'first']);
-    expect(errors).toEqual([{ fields: { part: 'bad', error }, message: 'failed to close' }]);
+    expect(errors).toEqual([{ fields: { part: 'bad', err: error }, message: 'failed to close' }]);
     expect(clock.pending).toBe(0);
   });
 
