@@ -111,9 +111,10 @@ export class RedisCluster {
     const node = await startNode(options);
     this.#joined.push(node.server);
     await order(node.server, 'CLUSTER', 'MEET', '127.0.0.1', ...this.#place);
-    await until(async () =>
-      (await node.server.command('CLUSTER', 'INFO')).includes('slots_ok:16384'),
-    );
+    await until(async () => {
+      const info = await node.server.command('CLUSTER', 'INFO');
+      return info.includes('state:ok') && info.includes('slots_ok:16384');
+    });
     return node.server;
   }
 
