@@ -2,7 +2,6 @@
 import { expect, onTestFinished, vi } from 'vitest';
 import { RedisJournal } from '../../src/events/redis.ts';
 import { silentLog, ThrottledLog } from '../../src/kernel/log.ts';
-import { namesOf } from '../../src/redis/names.ts';
 import { Lease } from '../../src/redis/lease.ts';
 import type { Redis } from '../../src/redis/redis.ts';
 import { connectRedis } from '../../src/redis/redis.ts';
@@ -22,17 +21,13 @@ export interface Station extends Crowd<RedisJournal> {
 export async function station(
   url: string,
   prefix: string,
-  options: CrowdOptions & { readonly cluster?: boolean } = {},
+  options: CrowdOptions = {},
 ): Promise<Station> {
   const log = new ThrottledLog(silentLog, Date.now);
-  const connected = connectRedis({ url, prefix, log, random: Math.random });
-  // A Cluster of one node is asked as any other server is, but for the names.
-  const { cluster = false, ...rest } = options;
-  const names = namesOf(prefix, { cluster, db: 0 });
-  const redis = { ...connected, names };
+  const redis = connectRedis({ url, prefix, log, random: Math.random });
   const fault = (where: string, error: unknown): never => expect.fail(`${where}: ${String(error)}`);
   const lease = new Lease({ redis, fault });
-  const crowd = new Crowd((seams) => new RedisJournal({ ...seams, redis, lease, fault }), rest);
+  const crowd = new Crowd((seams) => new RedisJournal({ ...seams, redis, lease, fault }), options);
   let killed = false;
   onTestFinished(async () => {
     if (killed) return;
@@ -41,7 +36,7 @@ export async function station(
     await redis.close();
   });
   // Its lease is known, and there is nobody whom it had to tell again.
-  const writers = `${names.prefixOf(0)}events:writers`;
+  const writers = `${redis.names.prefixOf(0)}events:writers`;
   const soon = { timeout: 10_000, interval: 10 };
   await vi.waitFor(async () => {
     expect(redis.link.isUp).toBe(true);

@@ -1,5 +1,6 @@
 /** The journal in Redis keeps what every journal promises. */
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { RedisCluster } from '../support/redis-cluster.ts';
 import { RedisServer } from '../support/redis.ts';
 import { journalSuite } from './journal-suite.ts';
 import { readAll } from './crowd.ts';
@@ -20,12 +21,8 @@ journalSuite('in Redis', (options) => {
 });
 
 test('all that one script needs lies in one slot of a Cluster', async () => {
-  const cluster = await RedisServer.start({ args: ['--cluster-enabled', 'yes'] });
-  await cluster.command('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
-  await vi.waitFor(async () => {
-    expect(await cluster.command('CLUSTER', 'INFO')).toContain('cluster_state:ok');
-  }, SOON);
-  const a = await station(cluster.url, 'test', { cluster: true, eventsMax: 50, vacateDelayMs: 50 });
+  const cluster = await RedisCluster.start();
+  const a = await station(cluster.url, 'test', { eventsMax: 50, vacateDelayMs: 50 });
   const view = new View();
   crowdOf(a, 30, 'a');
   await settled(a, view);
@@ -33,7 +30,7 @@ test('all that one script needs lies in one slot of a Cluster', async () => {
   await settled(a, view);
   await a.journal.close();
   await a.lease.close();
-  const b = await station(cluster.url, 'test', { cluster: true });
+  const b = await station(cluster.url, 'test');
   await vi.waitFor(async () => {
     await readAll(b.journal, view);
     expect(view.connections.size).toBe(0);
