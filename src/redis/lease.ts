@@ -174,7 +174,17 @@ export class Lease {
   }
 
   async #sweep(lease: string): Promise<void> {
-    for (const { holder } of this.#standings) await holder.sweep(lease);
+    const failures: RedisAway[] = [];
+    for (const { holder } of this.#standings) {
+      try {
+        await holder.sweep(lease);
+      } catch (error) {
+        // What one holds may be on a server of a Cluster that is away, and what the next does not.
+        if (!(error instanceof RedisAway)) throw error;
+        failures.push(error);
+      }
+    }
+    if (failures[0] !== undefined) throw failures[0];
     await this.#options.redis.link.call('SREM', this.ended, lease);
   }
 
