@@ -46,7 +46,12 @@ export class RedisCluster {
   static async shared(options: RedisClusterOptions = {}): Promise<RedisCluster> {
     const { masters = 3, replicas = 0 } = options;
     const size = masters * (1 + replicas);
-    const nodes = await Promise.all(Array.from({ length: size }, () => startNode(options)));
+    const starting = Array.from({ length: size }, () => startNode(options));
+    const nodes = await Promise.all(starting).catch(async (error: unknown) => {
+      for (const node of starting)
+        await node.then(({ server }) => server.dispose()).catch(() => {});
+      throw error;
+    });
     const cluster = new RedisCluster(nodes, masters);
     try {
       await cluster.#shareSlots();
