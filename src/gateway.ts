@@ -88,6 +88,9 @@ export interface Address {
   readonly internalPort: number;
 }
 
+/** Whether what is published is delivered; with `no delivery` Redis is away. */
+export type GatewayStatus = 'ready' | 'no delivery' | 'draining' | 'closing';
+
 /** One part may take this long to close; it is left behind then, and logged. */
 const CLOSE_DEADLINE_MS = 10_000;
 
@@ -232,6 +235,13 @@ export class Gateway {
     return this.#organs.roster.size;
   }
 
+  /** What `/ready` answers, for a program that has a `/ready` of its own. */
+  get status(): GatewayStatus {
+    if (this.#closed !== null) return 'closing';
+    if (this.#drained !== null) return 'draining';
+    return this.#organs.sharing.isReady() ? 'ready' : 'no delivery';
+  }
+
   async #start(): Promise<Address> {
     const createEdge = await chooseEdge(this.config.transport, this.#surroundings.log);
     const organs = this.#parts.length;
@@ -357,17 +367,11 @@ export class Gateway {
         method: 'GET',
         path: '/ready',
         handle: () => {
-          const status = this.#status();
+          const status = this.status;
           return json(status === 'ready' ? 200 : 503, { status });
         },
       },
     ];
-  }
-
-  #status(): string {
-    if (this.#closed !== null) return 'closing';
-    if (this.#drained !== null) return 'draining';
-    return this.#organs.sharing.isReady() ? 'ready' : 'no delivery';
   }
 
   #demoRoutes(apiPort: number | null): Route[] {

@@ -1,9 +1,10 @@
 /** Every reading once, over breaks of the link and restarts of the service. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from 'sluice/client';
 import type { Reading } from './store.ts';
 
-/** Ids that are remembered. Writers may publish in another order than they wrote, if not by so much. */
+/** Also where nothing was told to be missed: a reading may have been written, and not published. */
+const LOOK_MS = 30_000;
+/** How many ids back a look begins, since writers may not publish in the order in which they wrote. */
 const WINDOW = 1000;
 
 /** All readings there are, and then all that come, until the client is closed. */
@@ -21,9 +22,14 @@ export async function follow(
   channel.on('subscribed', ({ wasRecovering }) => wasRecovering || catchUp());
   // The gateway has it no more; the table has it.
   channel.on('gap', catchUp);
-  for await (const { data } of channel) {
-    await caughtUp;
-    once.take(data);
+  const looks = setInterval(catchUp, LOOK_MS);
+  try {
+    for await (const { data } of channel) {
+      await caughtUp;
+      once.take(data);
+    }
+  } finally {
+    clearInterval(looks);
   }
 }
 
@@ -37,41 +43,38 @@ class Once {
     this.#take = take;
   }
 
-  /** All up to it were there. */
-  get before(): number {
+  /** Where a look begins; what comes after it is remembered. */
+  get start(): number {
     return Math.max(0, this.#last - WINDOW);
   }
 
   take(readings: readonly Reading[]): void {
     for (const reading of readings) {
-      const { id } = reading;
-      if (id <= this.before || this.#seen.has(id)) continue;
-      this.#seen.add(id);
-      this.#last = Math.max(this.#last, id);
+      if (this.#seen.has(reading.id)) continue;
+      this.#seen.add(reading.id);
+      this.#last = Math.max(this.#last, reading.id);
       this.#take(reading);
     }
-    for (const id of this.#seen) if (id <= this.before) this.#seen.delete(id);
+    for (const id of this.#seen) if (id <= this.start) this.#seen.delete(id);
   }
 }
 
+/** What cannot be read now is read at the next look. */
 async function readMissed(service: string, once: Once): Promise<void> {
-  for (let after: number | undefined = once.before; after !== undefined;) {
-    const page = await readAfter(service, after);
-    once.take(page);
-    after = page.at(-1)?.id;
+  try {
+    let page = await readAfter(service, once.start);
+    while (page.length > 0) {
+      once.take(page);
+      page = await readAfter(service, page.at(-1)!.id);
+    }
+  } catch (error) {
+    console.error(error);
   }
 }
 
-/** The service may just be starting again: it is asked until it answers. */
 async function readAfter(service: string, id: number): Promise<readonly Reading[]> {
-  for (;;) {
-    try {
-      const response = await fetch(`${service}/readings?after=${id}&limit=1000`);
-      if (response.ok) return (await response.json()) as readonly Reading[];
-      console.error(response.status, await response.text());
-    } catch (error) {
-      console.error(error);
-    }
-    await sleep(1000);
-  }
+  const url = `${service}/readings?after=${id}&limit=1000`;
+  const response = await fetch(url, { signal: AbortSignal.timeout(5000) });
+  if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
+  return (await response.json()) as readonly Reading[];
 }

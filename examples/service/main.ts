@@ -12,10 +12,11 @@ const gateway = createService(store, {
   // It asks itself, so that there is somebody.
   echoUrl: ECHO_URL ?? `http://127.0.0.1:${PORT}/echo`,
 });
+const told = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
 try {
   await gateway.start();
   console.log(`http://127.0.0.1:${PORT}/ is there. Stop it with Ctrl-C.`);
-  await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
+  await told;
   // Nobody new; the clients go, to come back to the next; and what is under way comes to its end.
   await gateway.drain();
 } finally {

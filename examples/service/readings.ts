@@ -1,17 +1,22 @@
 /** Readings of sensors: written many at a time, told to all that listen, and read again. */
 import type { Gateway, Route } from 'sluice';
-import { json } from 'sluice';
+import { json, Refusal } from 'sluice';
 import { Page, Readings, valid } from './bodies.ts';
 import type { Measured, Reading, Store } from './store.ts';
 
-/** What is published was written before: whoever misses it can read it. */
+/** The table has it first: whoever is not told of a reading, or misses it, finds it there. */
 export async function record(
   gateway: Gateway,
   store: Store,
   measured: readonly Measured[],
 ): Promise<Reading[]> {
   const written = await store.write(measured);
-  await gateway.publish('readings', written);
+  try {
+    await gateway.publish('readings', written);
+  } catch (error) {
+    // Redis is away, of which the gateway logs and `/ready` tells. What was written stays.
+    if (!(error instanceof Refusal && error.entry.temporary)) throw error;
+  }
   return written;
 }
 

@@ -35,6 +35,7 @@ export const PROCESS_OPTIONS = {
   drainTimeout: option('drain.timeout', duration(0), {
     default: '20s',
     dev: '0s',
-    means: 'over how long it closes its clients then, evenly, so that others are not stormed',
+    means:
+      'over how long it closes its clients then, evenly, so that others are not stormed; and how long requests under way may take to be answered',
   }),
 } as const;

@@ -17,7 +17,7 @@ const PARTS = [
   'tsconfig.build.json',
 ];
 
-export const PATIENTLY = { timeout: 40_000, interval: 20 };
+export const PATIENTLY = { timeout: 60_000, interval: 20 };
 
 let project = '';
 

@@ -31,8 +31,10 @@ async function gateway(options: GatewayOptions): Promise<Draining> {
   return { ...running, clock, begin, isDone: () => done };
 }
 
-async function readiness({ http }: Running): Promise<unknown> {
+/** As it is told over HTTP, and to the program. */
+async function readiness({ http, gateway: asked }: Running): Promise<unknown> {
   const { status, body } = await ask(`${http}/ready`);
+  expect(JSON.parse(body)).toEqual({ status: asked.status });
   return [status, JSON.parse(body)];
 }
 
@@ -75,6 +77,7 @@ describe.each(EDGES)('over %s, a gateway that is drained', (transport) => {
     clock.advance(3000);
     expect(await late.ended()).toEqual(SHUTDOWN);
     await vi.waitFor(() => expect(isDone()).toBe(true), QUICKLY);
+    expect(draining.gateway.status).toBe('closing');
     await expect(ask(`${http}/health`)).rejects.toThrow('ECONNREFUSED');
   });
 
