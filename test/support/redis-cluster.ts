@@ -111,9 +111,15 @@ export class RedisCluster {
     const node = await startNode(options);
     this.#joined.push(node.server);
     await order(node.server, 'CLUSTER', 'MEET', '127.0.0.1', ...this.#place);
-    await until(async () =>
-      (await node.server.command('CLUSTER', 'INFO')).includes('slots_ok:16384'),
-    );
+    await until(async () => {
+      const info = await node.server.command('CLUSTER', 'INFO');
+      return info.includes('slots_ok:16384') && info.includes('cluster_state:ok');
+    });
+    // Those that it did not meet hear of it from the others.
+    const id = await idOf(node.server);
+    for (const server of this.servers) {
+      await until(async () => (await server.command('CLUSTER', 'NODES')).includes(id));
+    }
     return node.server;
   }
 
