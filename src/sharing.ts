@@ -89,7 +89,7 @@ function shareNothing(context: SharingContext): Sharing {
     idempotencyKeysMax: config.limits.idempotencyKeys,
     countForgottenKey: meters.counter('idempotency_keys_forgotten', 'Forgotten before their time.'),
   });
-  const presence = new MemoryPresence();
+  const presence = new MemoryPresence((...notice) => context.listener.noticed(...notice));
   const places = config.limits.connectionsPerUser;
   return {
     broker,
@@ -127,11 +127,7 @@ function shareIn({ url, prefix, tls }: RedisConfig, context: SharingContext): Sh
     () => broker.partitionsAway,
   );
   const lease = new Lease({ ...context, redis });
-  const presence = new RedisPresence({
-    redis,
-    lease,
-    tellsLeaves: (channel) => rulesOf(channel)?.joinLeave ?? false,
-  });
+  const presence = new RedisPresence({ redis, lease });
   const quota = quotaIn({ ...context, redis, lease });
   const control = new ControlBus({
     ...context,

@@ -2,16 +2,23 @@
 import type { ChannelName } from '../channel/name.ts';
 import type { ClientInfo } from '../channel/publication.ts';
 import { Refusal } from '../kernel/errors.ts';
-import type { Presence, PresenceStats } from './presence.ts';
+import type { Presence, PresenceStats, TellNotice } from './presence.ts';
 
 /** The clients of one channel, and how many of each user there are. */
 interface Crowd {
   readonly clients: Map<string, ClientInfo>;
   readonly users: Map<string, number>;
+  /** The clients whose joins were told. Made with the first. */
+  announced: Set<string> | null;
 }
 
 export class MemoryPresence implements Presence {
   readonly #crowds = new Map<ChannelName, Crowd>();
+  readonly #tell: TellNotice;
+
+  constructor(tell: TellNotice) {
+    this.#tell = tell;
+  }
 
   /** Channels that somebody is in. */
   get size(): number {
@@ -21,7 +28,7 @@ export class MemoryPresence implements Presence {
   add(channel: ChannelName, info: ClientInfo): void {
     let crowd = this.#crowds.get(channel);
     if (crowd === undefined) {
-      crowd = { clients: new Map(), users: new Map() };
+      crowd = { clients: new Map(), users: new Map(), announced: null };
       this.#crowds.set(channel, crowd);
     }
     const known = crowd.clients.get(info.client);
@@ -31,6 +38,15 @@ export class MemoryPresence implements Presence {
     crowd.users.set(info.user, (crowd.users.get(info.user) ?? 0) + 1);
   }
 
+  announce(channel: ChannelName, { client }: ClientInfo): void {
+    const crowd = this.#crowds.get(channel);
+    const info = crowd?.clients.get(client);
+    if (crowd === undefined || info === undefined || crowd.announced?.has(client)) return;
+    crowd.announced ??= new Set();
+    crowd.announced.add(client);
+    this.#tell('join', channel, info);
+  }
+
   remove(channel: ChannelName, { client }: ClientInfo): void {
     const crowd = this.#crowds.get(channel);
     const known = crowd?.clients.get(client);
@@ -38,6 +54,7 @@ export class MemoryPresence implements Presence {
     crowd.clients.delete(client);
     discount(crowd, known.user);
     if (crowd.clients.size === 0) this.#crowds.delete(channel);
+    if (crowd.announced?.delete(client)) this.#tell('leave', channel, known);
   }
 
   members(channel: ChannelName, membersMax: number): readonly ClientInfo[] {

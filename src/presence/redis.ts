@@ -6,6 +6,7 @@ import { Reader } from '../redis/bytes.ts';
 import { headOf, readWho, whoBytes } from '../redis/envelope.ts';
 import { RedisAway } from '../redis/errors.ts';
 import type { Holder, Lease, LeaseState } from '../redis/lease.ts';
+import { stronger } from '../redis/lease.ts';
 import { allPartitions, eachPartition } from '../redis/partitions.ts';
 import type { Redis } from '../redis/redis.ts';
 import { bytesOf, listOf, numberOf, textOf } from '../redis/reply.ts';
@@ -24,14 +25,28 @@ const ROUND = 250;
 export interface RedisPresenceOptions {
   readonly redis: Redis;
   readonly lease: Lease;
-  /** Whether those who subscribe to the channel are told of leaves. */
-  readonly tellsLeaves: (channel: ChannelName) => boolean;
 }
+
+/** What is known of the join of a member: whether it was told, or is to be and may have been. */
+type Join = 'untold' | 'asked' | 'told';
 
 interface Member {
   readonly channel: ChannelName;
   readonly info: ClientInfo;
+  join: Join;
+  /** The lease that it was registered under last. */
+  lease: string;
 }
+
+/** A member that left, and it is not known whether anybody was told. */
+interface Departure {
+  readonly member: Member;
+  /** Redis took it out, or it did not know it. */
+  readonly isAnswered: boolean;
+}
+
+/** What redis-add.lua does about the join. */
+type JoinWord = 'silent' | 'told' | 'tell' | 'again';
 
 export class RedisPresence implements Presence, Holder {
   readonly name = 'presence';
@@ -40,10 +55,10 @@ export class RedisPresence implements Presence, Holder {
   readonly #members = new Map<string, Member>();
   /** Those who are being taken out at this moment. */
   readonly #parting = new Set<string>();
-  /** Those of whom it is not known whether Redis took them out, so that nobody was told of it. */
-  readonly #untold = new Map<string, Member & { readonly lease: string }>();
-  /** Partitions in which Redis may know something else than it should, and whether joins are told there. */
-  readonly #apart = new Map<number, boolean>();
+  /** Those who left and are not settled yet, by place; never more than were here. */
+  readonly #departures = new Map<string, Departure>();
+  /** Partitions in which Redis may know something else than it should, and since which renewal. */
+  readonly #apart = new Map<number, LeaseState>();
 
   constructor(options: RedisPresenceOptions) {
     this.#options = options;
@@ -52,27 +67,48 @@ export class RedisPresence implements Presence, Holder {
 
   async add(channel: ChannelName, info: ClientInfo): Promise<void> {
     const place = placeOf(channel, info);
-    this.#members.set(place, { channel, info });
-    this.#untold.delete(place);
+    const join = this.#members.get(place)?.join ?? 'untold';
+    const member: Member = { channel, info, join, lease: '' };
+    this.#members.set(place, member);
+    this.#departures.delete(place);
     try {
-      await this.#add(place, { channel, info }, false);
+      await this.#add(place, member, joinWord(join, 'kept'));
     } catch (error) {
       this.#members.delete(place);
-      this.#doubt(this.#partitionOf(channel), false);
+      this.#doubt(this.#partitionOf(channel));
+      throw refusalOf(error);
+    }
+  }
+
+  async announce(channel: ChannelName, info: ClientInfo): Promise<void> {
+    const place = placeOf(channel, info);
+    const member = this.#members.get(place);
+    if (member === undefined || member.join !== 'untold') return;
+    member.join = 'asked';
+    try {
+      await this.#add(place, member, 'tell');
+      member.join = 'told';
+    } catch (error) {
+      this.#doubt(this.#partitionOf(channel));
       throw refusalOf(error);
     }
   }
 
   async remove(channel: ChannelName, info: ClientInfo): Promise<void> {
     const place = placeOf(channel, info);
-    const lease = this.#options.lease.id;
+    const member = this.#members.get(place);
+    const lease = member?.lease ?? this.#options.lease.id;
     this.#members.delete(place);
     this.#parting.add(place);
+    const doubt = (isAnswered: boolean): void => {
+      if (member !== undefined) this.#departures.set(place, { member, isAnswered });
+      this.#doubt(this.#partitionOf(channel));
+    };
     try {
-      await this.#remove(place, info.user, { lease, tells: false });
+      const isTakenOut = await this.#remove(place, info.user, lease);
+      if (!isTakenOut && member?.join === 'told') doubt(true);
     } catch (error) {
-      this.#untold.set(place, { channel, info, lease });
-      this.#doubt(this.#partitionOf(channel), false);
+      doubt(false);
       throw refusalOf(error);
     } finally {
       this.#parting.delete(place);
@@ -94,22 +130,21 @@ export class RedisPresence implements Presence, Holder {
 
   async renewed(state: LeaseState): Promise<void> {
     if (state !== 'kept') {
-      // Others told the leaves of those they swept: their joins are told again.
-      const all = allPartitions(this.#options.redis.names);
-      for (const partition of all) this.#doubt(partition, state === 'ended');
+      for (const partition of allPartitions(this.#options.redis.names))
+        this.#doubt(partition, state);
     }
     if (this.#apart.size === 0) return;
     const members = this.#membersByPartition();
     // Those that could not be asked stay apart, for the next time.
     await eachPartition([...this.#apart.keys()], async (partition) => {
-      const tells = this.#apart.get(partition) ?? false;
+      const since = this.#apart.get(partition) ?? 'kept';
       this.#apart.delete(partition);
       try {
-        await this.#tellUntold(partition);
+        await this.#seeOff(partition, since);
         await this.#takeOutStrangers(partition);
-        await this.#register(members.get(partition) ?? [], tells);
+        await this.#register(members.get(partition) ?? [], since);
       } catch (error) {
-        this.#doubt(partition, tells);
+        this.#doubt(partition, since);
         throw error;
       }
     });
@@ -119,9 +154,7 @@ export class RedisPresence implements Presence, Holder {
     const partitions = allPartitions(this.#options.redis.names);
     const failure = await eachPartition(partitions, async (partition) => {
       for await (const held of this.#heldBy(lease, partition)) {
-        await Promise.all(
-          held.map(({ place, user, tells }) => this.#remove(place, user, { lease, tells })),
-        );
+        await Promise.all(held.map(({ place, user }) => this.#remove(place, user, lease)));
       }
     });
     if (failure !== null) throw failure;
@@ -150,24 +183,21 @@ export class RedisPresence implements Presence, Holder {
     }
   }
 
-  async #add(place: string, { channel, info }: Member, tells: boolean): Promise<void> {
-    const { redis, lease, tellsLeaves } = this.#options;
-    const leaves = tellsLeaves(channel);
-    const bus = tells && leaves ? redis.names.bus('c', channel) : '';
+  async #add(place: string, member: Member, join: JoinWord): Promise<void> {
+    const { redis, lease } = this.#options;
+    const { channel, info } = member;
     const { client, user } = info;
-    const args = [client, user, lease.id, whoBytes(info), place, leaves ? 1 : 0, bus];
-    await redis.link.run(ADD, this.#keysOf(channel, lease.id), [...args, redis.publishCommand]);
+    member.lease = lease.id;
+    const args = [client, user, lease.id, whoBytes(info), place, join];
+    const tells = [redis.names.bus('c', channel), redis.publishCommand];
+    await redis.link.run(ADD, this.#keysOf(channel, lease.id), [...args, ...tells]);
   }
 
-  async #remove(
-    place: string,
-    user: string,
-    { lease, tells }: { readonly lease: string; readonly tells: boolean },
-  ): Promise<boolean> {
+  /** False where the lease does not hold it. */
+  async #remove(place: string, user: string, lease: string): Promise<boolean> {
     const { redis } = this.#options;
     const [channel = '', client = ''] = place.split(SEPARATOR);
-    const bus = tells ? redis.names.bus('c', channel) : '';
-    const args = [client, user, lease, place, bus, redis.publishCommand];
+    const args = [client, user, lease, place, redis.names.bus('c', channel), redis.publishCommand];
     return numberOf(await redis.link.run(REMOVE, this.#keysOf(channel, lease), args)) === 1;
   }
 
@@ -196,39 +226,59 @@ export class RedisPresence implements Presence, Holder {
     return this.#options.redis.names.partitionOf(channel);
   }
 
-  #doubt(partition: number, tells: boolean): void {
-    this.#apart.set(partition, tells || (this.#apart.get(partition) ?? false));
+  #doubt(partition: number, since: LeaseState = 'kept'): void {
+    this.#apart.set(partition, stronger(since, this.#apart.get(partition) ?? 'kept'));
   }
 
-  async #register(all: readonly [string, Member][], tells: boolean): Promise<void> {
+  async #register(all: readonly [string, Member][], since: LeaseState): Promise<void> {
     for (let from = 0; from < all.length; from += ROUND) {
       await Promise.all(
         all.slice(from, from + ROUND).map(async ([place, member]) => {
           if (this.#members.get(place) !== member) return;
-          await this.#add(place, member, tells);
-          if (this.#members.has(place)) return;
+          const word = joinWord(member.join, since);
+          await this.#add(place, member, word);
+          if (word === 'tell') member.join = 'told';
           // It left while it was registered.
-          const { lease } = this.#options;
-          await this.#remove(place, member.info.user, { lease: lease.id, tells: false });
+          if (!this.#members.has(place)) {
+            await this.#remove(place, member.info.user, member.lease);
+          }
         }),
       );
     }
   }
 
-  /** Takes out those who left while Redis did not answer, and tells it, once. */
-  async #tellUntold(partition: number): Promise<void> {
-    const { redis, lease, tellsLeaves } = this.#options;
-    for (const [place, { channel, info, lease: held }] of this.#untold) {
-      if (this.#partitionOf(channel) !== partition) continue;
-      const tells = tellsLeaves(channel);
-      const isTold = await this.#remove(place, info.user, { lease: held, tells });
-      // Redis had taken it out after all. Under another lease others did, and told it.
-      if (!isTold && tells && held === lease.id) {
-        const message = Buffer.concat([Buffer.from(headOf('leave')), whoBytes(info)]);
-        await redis.link.call(redis.publishCommand, redis.names.bus('c', channel), message);
-      }
-      this.#untold.delete(place);
+  /** Takes out those who may still be there, and tells their leaves, unless that was done. */
+  async #seeOff(partition: number, since: LeaseState): Promise<void> {
+    const departures = [...this.#departures].filter(
+      ([, { member }]) => this.#partitionOf(member.channel) === partition,
+    );
+    for (let from = 0; from < departures.length; from += ROUND) {
+      await Promise.all(
+        departures
+          .slice(from, from + ROUND)
+          .map(([place, departure]) => this.#seeOffOne(place, departure, since)),
+      );
     }
+  }
+
+  async #seeOffOne(place: string, departure: Departure, since: LeaseState): Promise<void> {
+    const { member, isAnswered } = departure;
+    // Those of a lease that ended are swept, by others or by us.
+    const isOurs = member.lease === this.#options.lease.id;
+    const isTold =
+      isOurs && !isAnswered && (await this.#remove(place, member.info.user, member.lease));
+    // It may have come back meanwhile.
+    if (this.#departures.get(place) !== departure) return;
+    // What Redis does not know it took out before, and told it; or it has lost it.
+    const isLost = isAnswered || since === 'new';
+    if (isOurs && !isTold && isLost && member.join === 'told') await this.#tellLeave(member);
+    this.#departures.delete(place);
+  }
+
+  async #tellLeave({ channel, info }: Member): Promise<void> {
+    const { names, link, publishCommand } = this.#options.redis;
+    const message = Buffer.concat([Buffer.from(headOf('leave')), whoBytes(info)]);
+    await link.call(publishCommand, names.bus('c', channel), message);
   }
 
   /** Those whom Redis knows under our lease, and who are not here any more. */
@@ -236,9 +286,9 @@ export class RedisPresence implements Presence, Holder {
     const lease = this.#options.lease.id;
     for await (const held of this.#heldBy(lease, partition)) {
       await Promise.all(
-        held.map(async ({ place, user, tells }) => {
+        held.map(async ({ place, user }) => {
           if (this.#members.has(place) || this.#parting.has(place)) return;
-          await this.#remove(place, user, { lease, tells });
+          await this.#remove(place, user, lease);
         }),
       );
     }
@@ -257,20 +307,26 @@ export class RedisPresence implements Presence, Holder {
   }
 }
 
-/** Places of a lease, with the user, and whether the leave is to be told. */
+/** A place of a lease, and the user who is there. */
 interface Held {
   readonly place: string;
   readonly user: string;
-  readonly tells: boolean;
 }
 
 function heldOf(entries: readonly string[]): Held[] {
   const all: Held[] = [];
   for (let at = 0; at < entries.length; at += 2) {
     const [place = '', held = ''] = entries.slice(at, at + 2);
-    all.push({ place, user: held.slice(1), tells: held.startsWith('1') });
+    all.push({ place, user: held.slice(1) });
   }
   return all;
+}
+
+/** Others who took its members out under a lease that ended told their leaves. */
+function joinWord(join: Join, since: LeaseState): JoinWord {
+  if (join === 'untold') return 'silent';
+  if (join === 'asked') return 'tell';
+  return since === 'ended' ? 'again' : 'told';
 }
 
 /** No name has a control character. */

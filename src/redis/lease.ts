@@ -199,6 +199,6 @@ export class Lease {
   }
 }
 
-function stronger(one: LeaseState, other: LeaseState): LeaseState {
+export function stronger(one: LeaseState, other: LeaseState): LeaseState {
   return STATES.indexOf(one) > STATES.indexOf(other) ? one : other;
 }

@@ -6,7 +6,7 @@ import type { Joined } from '../hub/feed.ts';
 import type { Return } from '../hub/lookups.ts';
 import { Refusal } from '../kernel/errors.ts';
 import { Few } from '../kernel/few.ts';
-import { chain } from '../kernel/maybe.ts';
+import type { Maybe } from '../kernel/maybe.ts';
 import type { Close, CloseKind } from '../protocol/close.ts';
 import type { ServerMessage } from '../protocol/frames.ts';
 import type { ClientInfo } from '../channel/publication.ts';
@@ -213,10 +213,12 @@ export class Subscriptions implements SubscriptionOwner {
 
   /** Whoever cannot be told of a join misses no more than that. */
   async #announce(subscription: Subscription): Promise<void> {
-    const { broker, fault } = this.#session.services;
+    const { presence, broker, fault } = this.#session.services;
+    const { channel, info, isPresent } = subscription;
     subscription.isAnnounced = true;
     try {
-      await broker.notify('join', subscription.channel, subscription.info);
+      if (isPresent) await presence.announce(channel, info);
+      else await broker.notify('join', channel, info);
     } catch (error) {
       fault('join', error);
     }
@@ -232,9 +234,10 @@ export class Subscriptions implements SubscriptionOwner {
     const { presence, broker, events, fault } = this.#session.services;
     if (isJoined) events.unsubscribed(info, channel, why);
     try {
-      const parted = chain(isPresent ? presence.remove(channel, info) : undefined, () =>
-        isAnnounced ? broker.notify('leave', channel, info) : undefined,
-      );
+      const leave = (): Maybe<void> =>
+        isAnnounced ? broker.notify('leave', channel, info) : undefined;
+      // Whom the presence announced, of that one it tells the leave, too.
+      const parted = isPresent ? presence.remove(channel, info) : leave();
       if (parted instanceof Promise) parted.catch((error: unknown) => fault('leave', error));
     } catch (error) {
       fault('leave', error);

@@ -199,7 +199,7 @@ export function stage(options: StageOptions = {}): Stage {
     count: () => {},
     failed: fault,
   });
-  const presence = new MemoryPresence();
+  const presence = new MemoryPresence(() => {});
   const roster = new Roster();
   const wheel = new Wheel(clock);
   const stored = new MemoryTasks({

@@ -297,8 +297,10 @@ describe('joining', () => {
     const owed = drop(10);
     all.deliver(owed);
     expect(await readsFor(all, 3, range(4, 10))).toBe(0);
-    clock.advance(2000);
-    expect(await readsFor(all, 3, range(4, 10))).toBe(1);
+    for (let left = 2; left > 0; left -= 1) {
+      clock.advance(2000);
+      expect(await readsFor(all, 3, range(4, 10))).toBe(1);
+    }
   });
 
   test('pages are kept for a few places, and together for so many bytes', async () => {

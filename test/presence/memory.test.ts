@@ -3,10 +3,23 @@ import { channelNameOf } from '../../src/channel/name.ts';
 import { MemoryPresence } from '../../src/presence/memory.ts';
 import { presenceSuite } from './presence-suite.ts';
 
-presenceSuite('in memory', () => Promise.resolve(new MemoryPresence()));
+presenceSuite('in memory', () => {
+  const heard = new Map<string, string[]>();
+  const presence = new MemoryPresence((type, channel, { client }) =>
+    heard.get(channel)?.push(`${type} ${client}`),
+  );
+  return Promise.resolve({
+    presence,
+    listen(channel) {
+      const told: string[] = [];
+      heard.set(channel, told);
+      return Promise.resolve(told);
+    },
+  });
+});
 
 test('in memory nothing is left behind of those who left', () => {
-  const presence = new MemoryPresence();
+  const presence = new MemoryPresence(() => {});
   const members = Array.from({ length: 100 }, (_, at) => ({
     channel: channelNameOf(`room ${at % 10}`, 255),
     info: { client: `${at}`, user: `${at % 7}`, connInfo: null, chanInfo: null },
@@ -18,7 +31,7 @@ test('in memory nothing is left behind of those who left', () => {
 });
 
 test('in memory a client that comes back as another user is counted as that one', () => {
-  const presence = new MemoryPresence();
+  const presence = new MemoryPresence(() => {});
   const channel = channelNameOf('room', 255);
   const of = (user: string): { client: string; user: string; connInfo: null; chanInfo: null } => ({
     client: 'a',

@@ -2,15 +2,21 @@
  * What every presence promises, whatever it is made of. An implementation is opened by its factory,
  * anew for each test; all is awaited, so that it may answer at once or over a wire.
  */
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { ChannelName } from '../../src/channel/name.ts';
 import { channelNameOf } from '../../src/channel/name.ts';
 import type { ClientInfo } from '../../src/channel/publication.ts';
 import { Json } from '../../src/kernel/data.ts';
 import type { Presence } from '../../src/presence/presence.ts';
 
+export interface Opened {
+  readonly presence: Presence;
+  /** What whoever listens to the channel is told from now on, such as `join a`. */
+  readonly listen: (channel: ChannelName) => Promise<readonly string[]>;
+}
+
 /** A presence under test. Its factory sees to it that it is closed after the test. */
-export type OpenPresence = () => Promise<Presence>;
+export type OpenPresence = () => Promise<Opened>;
 
 function member(client: string, user = '', set: Partial<ClientInfo> = {}): ClientInfo {
   return { client, user, connInfo: null, chanInfo: null, ...set };
@@ -21,19 +27,20 @@ let rigs = 0;
 export function presenceSuite(name: string, open: OpenPresence): void {
   async function rig(): Promise<{
     presence: Presence;
+    listen: Opened['listen'];
     channel: ChannelName;
     other: ChannelName;
     who: (channel?: ChannelName) => Promise<string[]>;
   }> {
     rigs += 1;
-    const presence = await open();
+    const { presence, listen } = await open();
     const channel = channelNameOf(`room ${rigs}`, 255);
     const other = channelNameOf(`other ${rigs}`, 255);
     const who = async (of = channel): Promise<string[]> => {
       const members = await presence.members(of, 1000);
       return members.map(({ client }) => client).toSorted();
     };
-    return { presence, channel, other, who };
+    return { presence, listen, channel, other, who };
   }
 
   describe(`${name}: presence`, () => {
@@ -133,6 +140,29 @@ export function presenceSuite(name: string, open: OpenPresence): void {
       ]);
       expect(await who()).toEqual(['a']);
       expect(await presence.stats(channel)).toEqual({ clients: 1, users: 1 });
+    });
+
+    test('tells a join when it is announced, once, and the leave of who was announced', async () => {
+      const { presence, listen, channel, other } = await rig();
+      const told = await listen(channel);
+      const [ann, bob] = [member('a', 'ann'), member('b', 'bob')];
+      await presence.add(channel, ann);
+      await presence.add(channel, bob);
+      await presence.announce(channel, ann);
+      await presence.announce(channel, ann);
+      await presence.add(channel, ann);
+      await presence.announce(channel, member('c', 'who never came'));
+      await presence.add(other, ann);
+      await presence.announce(other, ann);
+      await presence.remove(channel, bob);
+      await presence.remove(channel, ann);
+      await presence.remove(channel, ann);
+      await presence.add(channel, ann);
+      await presence.announce(channel, ann);
+      await presence.remove(channel, ann);
+      const all = ['join a', 'leave a', 'join a', 'leave a'];
+      await vi.waitFor(() => expect(told).toHaveLength(all.length));
+      expect(told).toEqual(all);
     });
   });
 }

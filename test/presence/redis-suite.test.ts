@@ -2,6 +2,8 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished } from 'vitest';
 import { silentLog, ThrottledLog } from '../../src/kernel/log.ts';
 import { RedisPresence } from '../../src/presence/redis.ts';
+import { Reader } from '../../src/redis/bytes.ts';
+import { HEAD_BYTES, kindOf, readWho } from '../../src/redis/envelope.ts';
 import { Lease } from '../../src/redis/lease.ts';
 import { connectRedis } from '../../src/redis/redis.ts';
 import { RedisCluster } from '../support/redis-cluster.ts';
@@ -26,12 +28,21 @@ describe.each([
       redis,
       fault: (where, error) => expect.fail(`${where}: ${String(error)}`),
     });
-    const presence = new RedisPresence({ redis, lease, tellsLeaves: () => false });
+    const presence = new RedisPresence({ redis, lease });
     onTestFinished(async () => {
       await lease.close();
       await redis.close();
     });
     await whole(redis);
-    return presence;
+    return {
+      presence,
+      async listen(channel) {
+        const told: string[] = [];
+        await redis.bus.listen(redis.names.bus('c', channel), (message) => {
+          told.push(`${kindOf(message)} ${readWho(new Reader(message, HEAD_BYTES)).client}`);
+        });
+        return told;
+      },
+    };
   });
 });

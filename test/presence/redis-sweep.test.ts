@@ -22,7 +22,7 @@ async function memberOn(url: string): Promise<Member> {
   const redis = connectRedis({ url, prefix: 'sweep', log, random: Math.random });
   const fault = (where: string, error: unknown): never => expect.fail(`${where}: ${String(error)}`);
   const lease = new Lease({ redis, fault });
-  const presence = new RedisPresence({ redis, lease, tellsLeaves: () => false });
+  const presence = new RedisPresence({ redis, lease });
   onTestFinished(async () => {
     await lease.close();
     await redis.close();

@@ -26,7 +26,7 @@ const OPTIONS: GatewayOptions = {
 /** Two gateways of this process. */
 async function scene(redis: RedisServer): Promise<Scene> {
   const nodes = await Promise.all([1, 2].map(() => gatewayOn(redis.url, OPTIONS)));
-  return Scene.begin(nodes);
+  return Scene.begin(nodes, { roamers: 1, atOnce: 50 });
 }
 
 describe('under load', { timeout: 60_000 }, () => {

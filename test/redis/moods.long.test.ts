@@ -66,7 +66,7 @@ function wordsOf(command: string): string[] {
 test.each(MOODS)('Redis $name', async ({ begins, ends = [], outcome }) => {
   const redis = await RedisServer.start();
   const nodes = await Promise.all([1, 2].map(() => gatewayOn(redis.url, OPTIONS)));
-  const scene = await Scene.begin(nodes, { roamers: 2 });
+  const scene = await Scene.begin(nodes, { roamers: 2, atOnce: 50 });
   for (const command of begins) {
     expect(await redis.command(...wordsOf(command))).toMatch(/^[+:]/);
   }

@@ -1,6 +1,6 @@
 /** Gateways with clients on each and a load on each, and what must hold after something broke. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, vi } from 'vitest';
+import { expect, onTestFinished, vi } from 'vitest';
 import type { Publisher } from './checker.ts';
 import { expectInHistory, expectOneOrder, faultsOf, Load, Watcher } from './checker.ts';
 import { isReady, SOON } from './gateways.ts';
@@ -26,6 +26,8 @@ export interface SceneOptions {
   readonly channels?: readonly string[];
   /** Clients that stay with no gateway for long. */
   readonly roamers?: number;
+  /** Publishers wait for so many answers at once. */
+  readonly atOnce?: number;
   /** The gateways that they come to, one after the other, dead or alive; unless it is set, all. */
   readonly roads?: readonly Node[];
 }
@@ -58,7 +60,7 @@ export class Scene implements Cast {
 
   static async begin(
     nodes: readonly Node[],
-    { channels = CHANNELS, roamers: roaming = 0, roads = nodes }: SceneOptions = {},
+    { channels = CHANNELS, roamers: roaming = 0, roads = nodes, atOnce = 1 }: SceneOptions = {},
   ): Promise<Scene> {
     const urls = nodes.flatMap(({ url }) => Array.from({ length: WATCHERS_EACH }, () => url));
     const watchers = urls.map((url) => new Watcher(url, channels));
@@ -68,7 +70,9 @@ export class Scene implements Cast {
     for (const watcher of [...watchers, ...roamers]) await watcher.ready();
     // Two publishers to each channel, so that there is an order to agree on.
     const loads = channels.flatMap((channel, at) =>
-      [at, at + 1].map((which) => new Load(nodes[which % nodes.length]!, channel, PAUSE_MS)),
+      [at, at + 1].map(
+        (which) => new Load(nodes[which % nodes.length]!, channel, PAUSE_MS, atOnce),
+      ),
     );
     const scene = new Scene({ channels, nodes, watchers, roamers, loads });
     await sleep(WARM_UP_MS);
@@ -91,11 +95,16 @@ export class Scene implements Cast {
       road.target = portOf(roads[at % roads.length]!);
       road.cut();
     }, ROAM_MS);
+    onTestFinished(() => this.#stopRoaming());
+  }
+
+  #stopRoaming(): void {
+    if (this.#roaming !== null) clearInterval(this.#roaming);
   }
 
   /** Everyone is there again, and what was lost, doubled or turned around was told. */
   async settle(): Promise<void> {
-    if (this.#roaming !== null) clearInterval(this.#roaming);
+    this.#stopRoaming();
     this.#settleDown();
     await vi.waitFor(async () => {
       for (const node of this.nodes) expect(await isReady(node), node.lately).toBe(true);

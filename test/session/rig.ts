@@ -323,6 +323,7 @@ export function heldBack(gate: Gate): (services: Services) => Services {
           await presence.add(channel, info);
           if (channel !== 'room') await gate.pass();
         },
+        announce: (channel, info) => presence.announce(channel, info),
         remove: (channel, info) => presence.remove(channel, info),
         members: (channel, membersMax) => presence.members(channel, membersMax),
         stats: (channel) => presence.stats(channel),

@@ -118,8 +118,13 @@ export class RedisCluster {
     await order(node.server, 'CLUSTER', 'MEET', '127.0.0.1', ...this.#place);
     await until(async () => {
       const info = await node.server.command('CLUSTER', 'INFO');
-      return info.includes('state:ok') && info.includes('slots_ok:16384');
+      return info.includes('slots_ok:16384') && info.includes('cluster_state:ok');
     });
+    // Those that it did not meet hear of it from the others.
+    const id = await idOf(node.server);
+    for (const server of this.servers) {
+      await until(async () => (await server.command('CLUSTER', 'NODES')).includes(id));
+    }
     return node.server;
   }
 

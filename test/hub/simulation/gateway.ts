@@ -312,6 +312,7 @@ export class Gateway {
         const change = (): void => void this.#members.add(key(channel, info));
         return order(change, () => {});
       },
+      announce() {},
       remove: (channel, info) => {
         const change = (): void => void this.#members.delete(key(channel, info));
         // What could not be done is done by the presence itself, later.
