@@ -3,13 +3,14 @@ import { randomBytes } from 'node:crypto';
 import type { ChannelName } from '../channel/name.ts';
 import type { Draft } from '../channel/publication.ts';
 import type { Position } from '../channel/recovery.ts';
+import { backoffMs } from '../kernel/backoff.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { Deferred } from '../kernel/deferred.ts';
 import { Refusal } from '../kernel/errors.ts';
 import type { Limits } from '../kernel/limits.ts';
 import type { Log, ThrottledLog } from '../kernel/log.ts';
 import type { Count, Meters } from '../kernel/meters.ts';
-import { backoffMs } from './backoff.ts';
+import { RETRY } from './retry.ts';
 import { Gate } from './gate.ts';
 import { insertUnknown } from './insert.ts';
 import type { ArchivePage, Piece, PageQuery, PieceQuery } from './reader.ts';
@@ -208,7 +209,9 @@ export class Archive {
         if (error instanceof NewerSchema) this.#shut(error);
         else this.#tell(error);
       }
-      await new Promise<void>((resolve) => void clock.after(backoffMs(attempt, random()), resolve));
+      await new Promise<void>(
+        (resolve) => void clock.after(backoffMs(RETRY, attempt + 1, random()), resolve),
+      );
     }
   }
 

@@ -1,9 +1,10 @@
 /** What is to be archived waits here, within bounds, and is written in batches. */
+import { backoffMs } from '../kernel/backoff.ts';
 import type { Alarm, Clock } from '../kernel/clock.ts';
 import { Deferred } from '../kernel/deferred.ts';
 import type { ThrottledLog } from '../kernel/log.ts';
 import type { Count } from '../kernel/meters.ts';
-import { backoffMs } from './backoff.ts';
+import { RETRY } from './retry.ts';
 import { insert } from './insert.ts';
 import type { LineEnd, Place } from './record.ts';
 import { lineOf } from './record.ts';
@@ -205,7 +206,7 @@ export class Writer {
     if (trouble === 'refused' || trouble === 'slow') this.#batchMax = Math.ceil(batch.length / 2);
     if (trouble === 'refused') return;
     failed(error);
-    const waitMs = backoffMs(this.#attempts - 1, random());
+    const waitMs = backoffMs(RETRY, this.#attempts, random());
     await new Promise<void>((resolve) => void clock.after(waitMs, resolve));
   }
 }

@@ -1,4 +1,6 @@
 /** Brings the events to the backend: one batch after the other, each until it is taken. */
+import type { Backoff } from '../kernel/backoff.ts';
+import { backoffMs } from '../kernel/backoff.ts';
 import type { Alarm, Clock } from '../kernel/clock.ts';
 import { Deferred } from '../kernel/deferred.ts';
 import { Refusal } from '../kernel/errors.ts';
@@ -40,8 +42,7 @@ export interface CourierOptions extends CourierSettings {
 }
 
 /** Before the second attempt, and twice as long before each one after it; half of it by chance. */
-const RETRY_MS_MIN = 100;
-const RETRY_MS_MAX = 30_000;
+const RETRY: Backoff = { firstMs: 100, longestMs: 30_000 };
 /** What the backend may ask for. */
 const RETRY_AFTER_MS_MAX = 300_000;
 /** How often an event is refused before it is believed. */
@@ -199,8 +200,7 @@ export class Courier {
   }
 
   #backoffMs(retryAfterMs: number): number {
-    const most = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** (this.#failuresInRow - 1));
-    const ms = most / 2 + (most / 2) * this.#options.random();
+    const ms = backoffMs(RETRY, this.#failuresInRow, this.#options.random());
     return Math.max(ms, Math.min(retryAfterMs, RETRY_AFTER_MS_MAX));
   }
 

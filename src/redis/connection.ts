@@ -1,6 +1,8 @@
 /** One connection to a server of Redis: how it is made, kept and given up. The parts stand on it. */
 import { Redis } from 'ioredis';
 import type { Cluster, CommonRedisOptions, StandaloneConnectionOptions } from 'ioredis';
+import type { Backoff } from '../kernel/backoff.ts';
+import { backoffMs } from '../kernel/backoff.ts';
 import type { ThrottledLog } from '../kernel/log.ts';
 import type { ConnectionOptions as TlsConnectionOptions } from 'node:tls';
 import type { Target } from './target.ts';
@@ -9,7 +11,7 @@ import type { Target } from './target.ts';
 export const ANSWER_MS = 800;
 
 const RETRY_MS_MIN = 50;
-const RETRY_MS_MAX = 1000;
+const RETRY: Backoff = { firstMs: 2 * RETRY_MS_MIN, longestMs: 1000 };
 
 /** What connections need of their surroundings. */
 export interface Surroundings {
@@ -45,7 +47,7 @@ export function optionsOf(target: Target, around: Surroundings): ConnectionOptio
     connectTimeout: ANSWER_MS,
     commandTimeout: ANSWER_MS,
     disconnectTimeout: 100,
-    maxLoadingRetryTime: RETRY_MS_MAX,
+    maxLoadingRetryTime: RETRY.longestMs,
     disableClientInfo: true,
     retryStrategy: (times) => retryMs(times, around.random()),
     // A master that was demoted: the one who is now is found by connecting again.
@@ -53,10 +55,9 @@ export function optionsOf(target: Target, around: Surroundings): ConnectionOptio
   };
 }
 
-/** Half of it by chance, so that gateways do not come back in step. */
+/** `times` counts from 1. */
 export function retryMs(times: number, random: number): number {
-  const most = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** Math.min(times, 10));
-  return Math.ceil(most / 2 + (most / 2) * random);
+  return backoffMs(RETRY, times, random);
 }
 
 /** A connection that is not open yet. Its errors are logged; what they mean shows in its events. */

@@ -1,4 +1,5 @@
 /** The tasks of one gateway alone: they wait in its memory, and end with it. */
+import { backoffMs } from '../kernel/backoff.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { assert } from '../kernel/assert.ts';
 import { Deferred } from '../kernel/deferred.ts';
@@ -9,12 +10,11 @@ import type { Count } from '../kernel/meters.ts';
 import type { Wheel } from '../kernel/wheel.ts';
 import type { Ending } from './attempt.ts';
 import { Attempt } from './attempt.ts';
-import { backoffMs } from './backoff.ts';
 import { Shelf } from './memory-shelf.ts';
 import { MemoryTask } from './memory-task.ts';
 import { Pulse } from './pulse.ts';
 import type { Order, Task, TaskKind, TaskListener, Tasks } from './tasks.ts';
-import { TELL_MS } from './tasks.ts';
+import { BACKOFF_MS_MAX, TELL_MS } from './tasks.ts';
 
 export interface MemoryTasksOptions {
   readonly clock: Clock;
@@ -246,7 +246,8 @@ export class MemoryTasks implements Tasks {
     }
     count('retried');
     task.state = 'delayed';
-    task.dueMs = clock.now() + backoffMs(this.#options.backoffMs, task.attempts, random());
+    const backoff = { firstMs: this.#options.backoffMs, longestMs: BACKOFF_MS_MAX };
+    task.dueMs = clock.now() + backoffMs(backoff, task.attempts, random());
     lane.delayed += 1;
     wheel.add(task);
   }

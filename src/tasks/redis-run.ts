@@ -1,5 +1,6 @@
 /** A task that this gateway has taken: it is run, told of, and let go. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { backoffMs } from '../kernel/backoff.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Json } from '../kernel/data.ts';
 import { ERRORS } from '../kernel/errors.ts';
@@ -8,13 +9,12 @@ import type { Count } from '../kernel/meters.ts';
 import { RedisAway } from '../redis/errors.ts';
 import type { Ending, Stop } from './attempt.ts';
 import { Attempt } from './attempt.ts';
-import { backoffMs } from './backoff.ts';
 import { Pulse } from './pulse.ts';
 import type { RedisOutcomes } from './redis-outcomes.ts';
 import type { RedisQueue, Taken } from './redis-queue.ts';
 import { TaskLost } from './redis-queue.ts';
 import type { Task, TaskError, TaskKind, TaskListener } from './tasks.ts';
-import { TELL_MS } from './tasks.ts';
+import { BACKOFF_MS_MAX, TELL_MS } from './tasks.ts';
 
 export interface RunContext {
   readonly kind: TaskKind;
@@ -139,7 +139,8 @@ export class RedisRun {
     const { attempts, attemptsMax } = this.taken.task;
     const { error } = ending;
     if (ending.final || attempts >= attemptsMax) return this.#finish({ state: 'failed', error });
-    const delayMs = backoffMs(this.#context.backoffMs, attempts, random());
+    const backoff = { firstMs: this.#context.backoffMs, longestMs: BACKOFF_MS_MAX };
+    const delayMs = backoffMs(backoff, attempts, random());
     await this.#saveProgress();
     await this.#surely(() => this.#queue.retry(this.taken, delayMs, error));
     count('retried');

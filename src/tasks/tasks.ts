@@ -99,6 +99,9 @@ export interface TaskKind {
   ended?(input: Json): Maybe<void>;
 }
 
+/** The longest wait before the next attempt of a task. */
+export const BACKOFF_MS_MAX = 300_000;
+
 /** How often the progress of one task is told. What ends sooner is told once. */
 export const TELL_MS = 1000;
 

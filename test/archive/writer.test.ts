@@ -1,10 +1,11 @@
 /** How the writer batches, waits and tries again, with a database that does what the test says. */
 import { describe, expect, test, vi } from 'vitest';
-import { backoffMs } from '../../src/archive/backoff.ts';
+import { RETRY } from '../../src/archive/retry.ts';
 import type { Sql, SqlRow } from '../../src/archive/sql.ts';
 import { SqlError } from '../../src/archive/sql.ts';
 import type { SqlTrouble } from '../../src/archive/sql.ts';
 import { Writer } from '../../src/archive/writer.ts';
+import { backoffMs } from '../../src/kernel/backoff.ts';
 import { ThrottledLog } from '../../src/kernel/log.ts';
 import { Meters } from '../../src/kernel/meters.ts';
 import { ManualClock } from '../support/clock.ts';
@@ -243,8 +244,8 @@ describe('a writer', () => {
 });
 
 test('attempts are apart by up to 5 s, and at random', () => {
-  expect([0, 1, 2, 6, 1000].map((attempt) => backoffMs(attempt, 0))).toEqual([
+  expect([1, 2, 3, 7, 1001].map((failures) => backoffMs(RETRY, failures, 0))).toEqual([
     50, 100, 200, 2500, 2500,
   ]);
-  expect([0, 6].map((attempt) => backoffMs(attempt, 0.999_999))).toEqual([100, 5000]);
+  expect([1, 7].map((failures) => backoffMs(RETRY, failures, 0.999_999))).toEqual([100, 5000]);
 });
