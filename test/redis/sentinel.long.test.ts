@@ -1,12 +1,9 @@
 /** Sentinels name another master, because the one there is died, or because they were told to. */
-import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { Proxy } from '../support/proxy.ts';
-import { freePort, RedisServer } from '../support/redis.ts';
+import { RedisServer } from '../support/redis.ts';
+import { sentinelsOf } from '../support/sentinels.ts';
 import { SOON } from './gateways.ts';
 import { GatewayProcess } from './processes.ts';
 import { Scene } from './scene.ts';
@@ -14,33 +11,6 @@ import { Scene } from './scene.ts';
 /** On a busy machine the Sentinels may need several elections. */
 const FAIL_OVER = { timeout: 90_000, interval: 100 };
 const ROAMERS = 4;
-
-/** Processes, of which so many must agree. */
-async function sentinelsOf(master: RedisServer, count: number, quorum: number): Promise<number[]> {
-  const ports: number[] = [];
-  while (ports.length < count) ports.push(await freePort());
-  for (const port of ports) {
-    const folder = mkdtempSync(join(tmpdir(), 'sluice-sentinel-'));
-    const file = join(folder, 'sentinel.conf');
-    writeFileSync(
-      file,
-      [
-        `port ${port}`,
-        'bind 127.0.0.1',
-        `dir ${folder}`,
-        `sentinel monitor main 127.0.0.1 ${master.port} ${quorum}`,
-        'sentinel down-after-milliseconds main 1000',
-        'sentinel failover-timeout main 3000',
-      ].join('\n'),
-    );
-    const running = spawn('redis-server', [file, '--sentinel'], { stdio: 'ignore' });
-    onTestFinished(() => {
-      running.kill('SIGKILL');
-      rmSync(folder, { recursive: true, force: true });
-    });
-  }
-  return ports;
-}
 
 interface Servers {
   readonly master: RedisServer;
@@ -53,7 +23,7 @@ async function servers(sentinelCount: number, quorum: number): Promise<Servers> 
   const replica = await RedisServer.start({
     args: ['--replicaof', '127.0.0.1', String(master.port)],
   });
-  const sentinels = await sentinelsOf(master, sentinelCount, quorum);
+  const sentinels = await sentinelsOf(master, { count: sentinelCount, quorum });
   await vi.waitFor(
     async () => expect(await replica.command('INFO', 'replication')).toContain('link_status:up'),
     SOON,

@@ -7,9 +7,13 @@ import { onTestFinished } from 'vitest';
 import type { RedisServer } from './redis.ts';
 import { freePort } from './redis.ts';
 
-/** Three processes, of which two must agree. */
-export async function sentinelsOf(master: RedisServer): Promise<number[]> {
-  const ports = [await freePort(), await freePort(), await freePort()];
+/** Processes, of which so many must agree. */
+export async function sentinelsOf(
+  master: RedisServer,
+  { count = 3, quorum = 2 }: { count?: number; quorum?: number } = {},
+): Promise<number[]> {
+  const ports: number[] = [];
+  while (ports.length < count) ports.push(await freePort());
   for (const port of ports) {
     const folder = mkdtempSync(join(tmpdir(), 'sluice-sentinel-'));
     const file = join(folder, 'sentinel.conf');
@@ -19,9 +23,9 @@ export async function sentinelsOf(master: RedisServer): Promise<number[]> {
         `port ${port}`,
         'bind 127.0.0.1',
         `dir ${folder}`,
-        `sentinel monitor main 127.0.0.1 ${master.port} 2`,
+        `sentinel monitor main 127.0.0.1 ${master.port} ${quorum}`,
         'sentinel down-after-milliseconds main 1000',
-        'sentinel failover-timeout main 5000',
+        'sentinel failover-timeout main 3000',
       ].join('\n'),
     );
     const running = spawn('redis-server', [file, '--sentinel'], { stdio: 'ignore' });
