@@ -30,6 +30,8 @@ function clusterOf(target: Target, name: string, around: Surroundings): Cluster 
     redisOptions: { ...options, connectionName: name },
     lazyConnect: true,
     enableOfflineQueue: false,
+    // It asks any of the servers, also one that is not connected yet, and then begins all over again.
+    enableReadyCheck: false,
     // Neither is sent again: the first may have been done, the second is told at once.
     retryDelayOnFailover: 0,
     retryDelayOnClusterDown: 0,

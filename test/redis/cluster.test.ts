@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { silentLog, ThrottledLog } from '../../src/kernel/log.ts';
+import { untilReady } from '../../src/redis/client.ts';
 import { RedisAway } from '../../src/redis/errors.ts';
 import { namesOf } from '../../src/redis/names.ts';
 import type { Redis } from '../../src/redis/redis.ts';
@@ -158,6 +159,21 @@ describe('a slot that moves', () => {
     expect(checked).toBeGreaterThan(1);
     expect(await link.run(both, keys, [])).toBe(2);
   });
+});
+
+test('a client for another package is opened at the first try', async () => {
+  const redis = await connected('clients');
+  const tries: number[] = [];
+  for (const _ of Array.from({ length: 30 })) {
+    const client = redis.open('another');
+    onTestFinished(() => client.disconnect());
+    let connections = 0;
+    client.on('connect', () => (connections += 1));
+    await untilReady(client);
+    expect(await client.exists('a key')).toBe(0);
+    tries.push(connections);
+  }
+  expect(new Set(tries)).toEqual(new Set([1]));
 });
 
 test('a master that is away takes only its own channels with it, and is told within a second', async () => {
