@@ -1,6 +1,7 @@
 /** Reads MessagePack from a gateway: the types that JSON has, and bytes. */
 
-const decoder = new TextDecoder();
+// Without it a text would lose U+FEFF at its beginning.
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** Values one after the other. Nothing that it gives points into the frame. */
 export class Unpacker {

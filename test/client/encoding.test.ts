@@ -58,6 +58,11 @@ describe('MessagePack', () => {
     );
   });
 
+  test('keeps every character of a text, also a byte order mark at its beginning', () => {
+    const values = ['\uFEFF', '\uFEFFtext', '\u0000', '\u{1F600}'];
+    expect(msgpack.decode(frameOf(...values))).toEqual(values);
+  });
+
   test.each([0, 31, 32, 255, 256, 65_535, 65_536])('of %d items, characters or bytes', (length) => {
     const items = Array.from({ length }, (_, index) => index);
     const map = Object.fromEntries(items.map((index) => [String(index), index]));
