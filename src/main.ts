@@ -5,7 +5,7 @@ import type { Served } from './cli/shell.ts';
 import type { Config, Source } from './config/config.ts';
 import { openGateway, openLog } from './process.ts';
 import { welcome } from './welcome.ts';
-import { Workers, workersOf } from './workers.ts';
+import { Workers, workersOf } from './workers/workers.ts';
 
 async function open(config: Config, source: Source): Promise<Served> {
   const log = await openLog(config.logLevel);

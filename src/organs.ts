@@ -19,7 +19,7 @@ import { namespaceOf } from './channel/name.ts';
 import type { Rules } from './channel/rules.ts';
 import { historyOf } from './channel/rules.ts';
 import type { Config } from './config/config.ts';
-import type { Crew } from './crew.ts';
+import type { Crew } from './server/crew.ts';
 import type { Source } from './hub/hub.ts';
 import { Hub } from './hub/hub.ts';
 import { Roster } from './hub/roster.ts';

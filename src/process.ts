@@ -1,7 +1,7 @@
 /** What a process has of a gateway: its log, and the gateway with all that is around it. */
 import type { Config } from './config/config.ts';
 import type { LogLevel } from './config/options.ts';
-import type { Crew } from './crew.ts';
+import type { Crew } from './server/crew.ts';
 import type { Gateway } from './gateway.ts';
 import { silentHooks } from './hooks/hooks.ts';
 import { systemClock } from './kernel/clock.ts';

@@ -16,7 +16,7 @@ import type { Meters } from './kernel/meters.ts';
 import type { Part } from './kernel/part.ts';
 import type { Wheel } from './kernel/wheel.ts';
 import type { Residents } from './api/census.ts';
-import { ControlBus } from './control-bus.ts';
+import { ControlBus } from './nodes/control-bus.ts';
 import { MemoryPresence } from './presence/memory.ts';
 import type { Presence } from './presence/presence.ts';
 import { RedisPresence } from './presence/redis.ts';
@@ -26,7 +26,7 @@ import { quotaSweeper, RedisQuota } from './quota/redis.ts';
 import { Lease } from './redis/lease.ts';
 import type { Redis } from './redis/redis.ts';
 import { connectRedis } from './redis/redis.ts';
-import { SharedCensus } from './shared-census.ts';
+import { SharedCensus } from './nodes/shared-census.ts';
 
 export interface SharingContext {
   readonly config: Config;

@@ -9,7 +9,7 @@ const RANKS = [
   ['protocol', 'channel', 'redis'],
   ['hub', 'broker', 'presence', 'quota', 'auth', 'hooks', 'events', 'cache', 'tasks', 'archive'],
   ['session', 'api', 'pusher', 'console'],
-  ['server', 'client', 'cli', 'config', 'demo'],
+  ['server', 'client', 'cli', 'config', 'demo', 'nodes', 'workers'],
 ];
 
 /**
@@ -21,6 +21,7 @@ const SEES: Readonly<Record<string, readonly string[]>> = {
   demo: ['kernel', 'protocol', 'client'],
   config: ['kernel', 'channel', 'version.ts'],
   cli: ['kernel', 'protocol', 'redis', 'auth', 'server', 'client', 'config', 'version.ts'],
+  workers: ['kernel', 'server', 'config', 'gateway.ts', 'process.ts'],
 };
 
 /** No `node:` there: they are tested with bytes and a clock, and could run anywhere. */

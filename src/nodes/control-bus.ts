@@ -1,11 +1,11 @@
 /** Carries what is done to the connections of a user to every other gateway, and carries out theirs. */
-import type { Control } from './api/control.ts';
+import type { Control } from '../api/control.ts';
 import { controlBytes, readControl } from './control-wire.ts';
-import { Refusal } from './kernel/errors.ts';
-import { Malformed, Reader } from './redis/bytes.ts';
-import { HEAD_BYTES, headOf, kindOf } from './redis/envelope.ts';
-import { RedisAway } from './redis/errors.ts';
-import type { Redis } from './redis/redis.ts';
+import { Refusal } from '../kernel/errors.ts';
+import { Malformed, Reader } from '../redis/bytes.ts';
+import { HEAD_BYTES, headOf, kindOf } from '../redis/envelope.ts';
+import { RedisAway } from '../redis/errors.ts';
+import type { Redis } from '../redis/redis.ts';
 
 export interface ControlBusOptions {
   readonly redis: Redis;

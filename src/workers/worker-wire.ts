@@ -1,7 +1,7 @@
 /** What a primary and its workers say to each other. */
-import type { Source } from './config/config.ts';
-import type { Address } from './gateway.ts';
-import type { Readings } from './server/metrics.ts';
+import type { Source } from '../config/config.ts';
+import type { Address } from '../gateway.ts';
+import type { Readings } from '../server/metrics.ts';
 
 /** The first message: what to serve. */
 export interface Begin {

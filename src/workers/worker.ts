@@ -2,13 +2,13 @@
  * A worker: a gateway in a process of its own, on the port that it shares with the other workers.
  * Its primary, in `workers.ts`, says what to serve and when to end; it also ends when that is gone.
  */
-import type { Config } from './config/config.ts';
-import { readConfig } from './config/config.ts';
-import type { Crew } from './crew.ts';
-import type { Address, Gateway } from './gateway.ts';
-import { Deferred } from './kernel/deferred.ts';
-import { openGateway, openLog } from './process.ts';
-import type { Readings } from './server/metrics.ts';
+import type { Config } from '../config/config.ts';
+import { readConfig } from '../config/config.ts';
+import type { Crew } from '../server/crew.ts';
+import type { Address, Gateway } from '../gateway.ts';
+import { Deferred } from '../kernel/deferred.ts';
+import { openGateway, openLog } from '../process.ts';
+import type { Readings } from '../server/metrics.ts';
 import type { Begin, ToPrimary, ToWorker } from './worker-wire.ts';
 import { isFromPrimary } from './worker-wire.ts';
 

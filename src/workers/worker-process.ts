@@ -1,9 +1,9 @@
 /** The process of a worker, as its primary sees it: from its start to its end. */
 import type { ChildProcess } from 'node:child_process';
 import { fork } from 'node:child_process';
-import { systemClock } from './kernel/clock.ts';
-import { Deferred } from './kernel/deferred.ts';
-import type { Readings } from './server/metrics.ts';
+import { systemClock } from '../kernel/clock.ts';
+import { Deferred } from '../kernel/deferred.ts';
+import type { Readings } from '../server/metrics.ts';
 import type { Begin, ToPrimary, ToWorker } from './worker-wire.ts';
 import { isFromWorker } from './worker-wire.ts';
 

@@ -1,13 +1,13 @@
 /** What all gateways carry: each writes its own count to Redis, and whoever asks reads them all. */
-import type { NodeInfo, Residents } from './api/census.ts';
-import { nodeInfo } from './api/census.ts';
-import { walk } from './api/walk.ts';
-import type { ChannelName } from './channel/name.ts';
-import { channelNameOf } from './channel/name.ts';
-import { Refusal } from './kernel/errors.ts';
-import { RedisAway } from './redis/errors.ts';
-import type { Redis } from './redis/redis.ts';
-import { listOf, numberOf, textOf } from './redis/reply.ts';
+import type { NodeInfo, Residents } from '../api/census.ts';
+import { nodeInfo } from '../api/census.ts';
+import { walk } from '../api/walk.ts';
+import type { ChannelName } from '../channel/name.ts';
+import { channelNameOf } from '../channel/name.ts';
+import { Refusal } from '../kernel/errors.ts';
+import { RedisAway } from '../redis/errors.ts';
+import type { Redis } from '../redis/redis.ts';
+import { listOf, numberOf, textOf } from '../redis/reply.ts';
 
 export interface SharedCensusOptions {
   readonly redis: Redis;

@@ -1,5 +1,5 @@
 /** The workers that are one on a port, as one of them sees the others. */
-import type { Readings } from './server/metrics.ts';
+import type { Readings } from './metrics.ts';
 
 export interface Crew {
   /** Which of them this one is: 1, 2, 3, … */

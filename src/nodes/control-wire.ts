@@ -1,12 +1,12 @@
 /** A control as bytes, on its way from one gateway to the others. */
-import type { Control, Target } from './api/control.ts';
-import { channelNameOf } from './channel/name.ts';
-import type { Position } from './channel/recovery.ts';
-import type { Overrides } from './channel/subscription-options.ts';
-import { Refusal } from './kernel/errors.ts';
-import type { Close } from './protocol/close.ts';
-import type { Reader } from './redis/bytes.ts';
-import { Malformed, Writer } from './redis/bytes.ts';
+import type { Control, Target } from '../api/control.ts';
+import { channelNameOf } from '../channel/name.ts';
+import type { Position } from '../channel/recovery.ts';
+import type { Overrides } from '../channel/subscription-options.ts';
+import { Refusal } from '../kernel/errors.ts';
+import type { Close } from '../protocol/close.ts';
+import type { Reader } from '../redis/bytes.ts';
+import { Malformed, Writer } from '../redis/bytes.ts';
 
 const TYPES = ['subscribe', 'unsubscribe', 'disconnect', 'refresh'] as const;
 
