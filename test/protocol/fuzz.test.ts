@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import { Json } from '../../src/kernel/data.ts';
 import type { Publication } from '../../src/protocol/frames.ts';
+import { GOOD_MESSAGES, wounded, WOUNDS } from '../support/wounds.ts';
 import { bytesOf, fromJson, json, msgpack, only, pack, survive, textOf, unpack } from './peer.ts';
 import { PLAIN } from './samples.ts';
 
@@ -91,45 +92,6 @@ const ODD_LINE = fc
     const all = fields.map(([a, key, b, value, c]) => `${a}${key}${b}:${value}${c}`);
     return `{${[...all, '"id":7'].join(',')}}`;
   });
-
-// ---- frames that start well and end badly
-
-const GOOD: readonly unknown[] = [
-  { id: 1, connect: { token: 't', data: { a: [1, 'x'] }, subs: { news: { offset: 5 } } } },
-  { id: 2, subscribe: { channel: 'news', recover: true, offset: 7, epoch: 'a1', data: 'é' } },
-  { id: 3, publish: { channel: 'news', data: { text: 'hello', n: [1.5, -1, 70_000, null] } } },
-  { id: 4, history: { channel: 'news', limit: -1, since: { offset: 1, epoch: 'x' } } },
-  { id: 5, rpc: { method: 'sum', data: [true, false] } },
-  { send: { data: 1 } },
-  {},
-];
-
-interface Wound {
-  readonly at: number;
-  readonly byte: number;
-  readonly way: 'set' | 'cut' | 'insert' | 'repeat';
-}
-
-const WOUND: fc.Arbitrary<Wound> = fc.record({
-  at: fc.nat(400),
-  byte: fc.oneof(fc.nat(255), fc.constantFrom(0x22, 0x5c, 0x7b, 0x0a, 0xc1, 0xd4, 0xdd, 0xdf)),
-  way: fc.constantFrom('set', 'cut', 'insert', 'repeat'),
-});
-
-function wounded(frame: Uint8Array, wounds: readonly Wound[]): Uint8Array {
-  let bytes = Array.from(frame);
-  for (const { at, byte, way } of wounds) {
-    const place = at % (bytes.length + 1);
-    if (way === 'set') bytes[Math.min(place, bytes.length - 1)] = byte;
-    else if (way === 'insert') bytes.splice(place, 0, byte);
-    else if (way === 'cut') bytes = bytes.slice(0, place + 1);
-    else bytes.splice(place, 0, ...bytes.slice(place, place + 20));
-  }
-  return Uint8Array.from(bytes);
-}
-
-const GOOD_MESSAGES = fc.array(fc.constantFrom(...GOOD), { minLength: 1, maxLength: 3 });
-const WOUNDS = fc.array(WOUND, { minLength: 1, maxLength: 6 });
 
 const MANY_RUNS = { numRuns: 20_000 };
 const RUNS = { numRuns: 15_000 };

@@ -29,7 +29,8 @@ const WOUND: fc.Arbitrary<Wound> = fc.record({
   way: fc.constantFrom('set', 'cut', 'insert', 'repeat'),
 });
 
-function wounded(frame: Uint8Array, wounds: readonly Wound[]): Uint8Array {
+/** The frame with these bytes of it changed. */
+export function wounded(frame: Uint8Array, wounds: readonly Wound[]): Uint8Array {
   let bytes = Array.from(frame);
   for (const { at, byte, way } of wounds) {
     const place = at % (bytes.length + 1);
@@ -41,16 +42,17 @@ function wounded(frame: Uint8Array, wounds: readonly Wound[]): Uint8Array {
   return Uint8Array.from(bytes);
 }
 
+export const GOOD_MESSAGES = fc.array(fc.constantFrom(...GOOD), { minLength: 1, maxLength: 3 });
+export const WOUNDS = fc.array(WOUND, { minLength: 1, maxLength: 6 });
+
 /** Proper messages with a few bytes of them changed, and bytes that mean nothing. */
 export function hostileFrames(encoding: Encoding): fc.Arbitrary<Uint8Array> {
-  const good = fc.array(fc.constantFrom(...GOOD), { minLength: 1, maxLength: 3 });
-  const wounds = fc.array(WOUND, { minLength: 1, maxLength: 6 });
   return fc.oneof(
     { weight: 2, arbitrary: fc.uint8Array({ maxLength: 200 }) },
     {
       weight: 5,
       arbitrary: fc
-        .tuple(good, wounds)
+        .tuple(GOOD_MESSAGES, WOUNDS)
         .map(([messages, harm]) => wounded(frameOf(encoding, messages), harm)),
     },
   );
