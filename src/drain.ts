@@ -2,7 +2,7 @@
 import type { DrainConfig } from './config/process.ts';
 import type { Roster } from './hub/roster.ts';
 import type { Clock } from './kernel/clock.ts';
-import { Deferred } from './kernel/deferred.ts';
+import { pause } from './kernel/pause.ts';
 import { CLOSES } from './protocol/close.ts';
 
 export interface DrainOptions extends DrainConfig {
@@ -63,19 +63,5 @@ function closeSome(roster: DrainOptions['roster'], count: number): void {
     if (left === 0) return;
     peer.close(CLOSES.shutdown);
     left -= 1;
-  }
-}
-
-function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  const { promise, resolve } = new Deferred();
-  const alarm = clock.after(ms, done);
-  signal.addEventListener('abort', done);
-  return promise;
-
-  function done(): void {
-    alarm.cancel();
-    signal.removeEventListener('abort', done);
-    resolve();
   }
 }

@@ -1,12 +1,9 @@
 /** A gateway and its life. Also the library's face: `createGateway`. */
-import { apiRoutes } from './api/http.ts';
 import type { Operations } from './api/operations.ts';
-import { FAULT_STATUS, statusOf } from './api/statuses.ts';
 import type { TaskOperations, TaskResult } from './api/tasks.ts';
 import { resultOf } from './api/tasks.ts';
 import type { HooksOptions } from './asking.ts';
 import { splitHooks } from './asking.ts';
-import { ApiKeys } from './auth/keys.ts';
 import type { Cache } from './cache/cache.ts';
 import type { Config } from './config/config.ts';
 import { parseConfig } from './config/config.ts';
@@ -16,26 +13,19 @@ import { drain } from './drain.ts';
 import type { Endpoints } from './hooks/endpoints.ts';
 import type { Clock } from './kernel/clock.ts';
 import { systemClock } from './kernel/clock.ts';
-import { Refusal } from './kernel/errors.ts';
 import type { Log } from './kernel/log.ts';
 import { silentLog } from './kernel/log.ts';
-import type { Count } from './kernel/meters.ts';
 import type { Part } from './kernel/part.ts';
 import { closeAll } from './kernel/part.ts';
+import { pause } from './kernel/pause.ts';
+import type { Address, GatewayStatus } from './listening.ts';
+import { Listening } from './listening.ts';
 import type { Organs, Surroundings } from './organs.ts';
 import { buildOrgans } from './organs.ts';
 import { CLOSES } from './protocol/close.ts';
-import { jsonCodec } from './protocol/json.ts';
-import { msgpackCodec } from './protocol/msgpack.ts';
 import { chooseEdge } from './server/choose.ts';
-import { demoRoutes } from './server/demo.ts';
-import type { CreateEdge, Edge, EdgeOptions, HttpResponse } from './server/edge.ts';
-import type { Codecs } from './server/front.ts';
-import { Front } from './server/front.ts';
-import { readingsOf, scrape, scrapeAll } from './server/metrics.ts';
+import { readingsOf } from './server/metrics.ts';
 import type { Route } from './server/router.ts';
-import { json, Router } from './server/router.ts';
-import { openSession } from './session/open.ts';
 import { VERSION } from './version.ts';
 
 // What a program needs besides: to refuse and to disconnect, to answer a request, to name types.
@@ -62,6 +52,7 @@ export type { HookReply, HookRequest } from './hooks/wire.ts';
 export type { EventBatch, EventType, GatewayEvent } from './events/event.ts';
 export { Json } from './kernel/data.ts';
 export { Refusal } from './kernel/errors.ts';
+export type { Address, GatewayStatus } from './listening.ts';
 export { Disconnection } from './protocol/close.ts';
 export type { HttpResponse } from './server/edge.ts';
 export type { Route, RouteRequest } from './server/router.ts';
@@ -81,16 +72,8 @@ export interface GatewayOptions extends OrUndefined<Omit<ConfigInput, 'hooks'>> 
   readonly random?: () => number;
 }
 
-/** Where a gateway listens. */
-export interface Address {
-  readonly port: number;
-  /** The port of API and metrics; the same as `port` unless they have one of their own. */
-  readonly internalPort: number;
-}
-
-/** Whether what is published is delivered; with `no delivery` Redis is away. */
-export type GatewayStatus = 'ready' | 'no delivery' | 'draining' | 'closing';
-
+/** How often it is looked whether it is ready. */
+const READY_LOOK_MS = 20;
 /** One part may take this long to close; it is left behind then, and logged. */
 const CLOSE_DEADLINE_MS = 10_000;
 
@@ -123,13 +106,10 @@ export class Gateway {
   readonly putChannels: TaskOperations['putChannels'];
   readonly #surroundings: Surroundings;
   readonly #organs: Organs;
-  readonly #routes: Route[];
-  readonly #countRefused: Count;
+  readonly #listening: Listening;
   readonly #parts: Part[];
-  readonly #edges: Edge[] = [];
   /** Aborts when the gateway is closed. */
   readonly #closing = new AbortController();
-  #accepting = true;
   #drained: Promise<void> | null = null;
   #started: Promise<Address> | null = null;
   #closed: Promise<void> | null = null;
@@ -138,12 +118,14 @@ export class Gateway {
     this.config = config;
     this.#surroundings = surroundings;
     this.#organs = buildOrgans(config, surroundings);
-    this.#routes = [...routes];
-    this.#countRefused = this.#organs.meters.counter(
-      'upgrades_refused',
-      'Upgrades refused, by status.',
-      'status',
-    );
+    const { crew } = surroundings;
+    this.#listening = new Listening({
+      ...this.#organs,
+      config,
+      crew,
+      status: () => this.status,
+    });
+    this.#listening.add(routes);
     const { operations } = this.#organs;
     this.publish = operations.publish.bind(operations);
     this.broadcast = operations.broadcast.bind(operations);
@@ -164,7 +146,6 @@ export class Gateway {
     this.askAll = endpoints.askAll.bind(endpoints);
     this.cache = cache;
     const { wheel, sharing, archiving, asking, telling, verifier, meters } = this.#organs;
-    const { crew } = surroundings;
     crew?.tell(() => readingsOf(meters, crew.worker));
     const { tasks } = operations;
     this.task = tasks.task.bind(tasks);
@@ -181,12 +162,12 @@ export class Gateway {
   }
 
   /**
-   * Adds routes of the program. One of them takes the place of our `/`, `/health` or `/ready`.
-   * @throws {Error} once it has started.
+   * Adds routes of the program. One of them may take the place of our `/`, `/health` or `/ready`.
+   * @throws {Error} for one in the place of the API or the metrics, and once it has started.
    */
   route(...routes: readonly Route[]): void {
     if (this.#started !== null) throw new Error('routes are added before the gateway starts');
-    this.#routes.push(...routes);
+    this.#listening.add(routes);
   }
 
   /**
@@ -197,6 +178,17 @@ export class Gateway {
     if (this.#closed !== null) return Promise.reject(new Error('the gateway was closed'));
     this.#started ??= this.#start();
     return this.#started;
+  }
+
+  /**
+   * Resolves when what is published is delivered: at once where there is no Redis, and else when
+   * that is reached. @throws {Error} when it drains or closes before.
+   */
+  async ready(): Promise<void> {
+    while (this.status === 'no delivery') {
+      await pause(this.#surroundings.clock, READY_LOOK_MS, this.#closing.signal);
+    }
+    if (this.status !== 'ready') throw new Error(`the gateway is ${this.status}`);
   }
 
   /**
@@ -244,35 +236,15 @@ export class Gateway {
 
   async #start(): Promise<Address> {
     const createEdge = await chooseEdge(this.config.transport, this.#surroundings.log);
-    const organs = this.#parts.length;
     try {
-      const address = await this.#listen(createEdge);
+      const address = await this.#listening.open(createEdge);
       this.#organs.tasking.start();
       return address;
     } catch (error) {
       // One of two ports may be open by now.
-      await this.#closeAll(this.#parts.splice(organs));
+      await this.#closeAll(this.#listening.parts);
       throw error;
     }
-  }
-
-  async #listen(createEdge: CreateEdge): Promise<Address> {
-    const { host, port, internal } = this.config;
-    const open = (at: { host: string; port: number }, front: Front): Promise<number> => {
-      const sharesPort = this.#surroundings.crew !== undefined;
-      const edge = createEdge({ ...at, sharesPort, ...this.#edgeLimits() }, front);
-      this.#edges.push(edge);
-      this.#parts.push(this.#edgePart(edge));
-      return edge.listen();
-    };
-    if (internal === null) {
-      const routes = [...this.#publicRoutes(null), ...this.#internalRoutes()];
-      const bound = await open({ host, port }, this.#front(routes, true));
-      return { port: bound, internalPort: bound };
-    }
-    const internalPort = await open(internal, this.#front(this.#internalRoutes(), false));
-    const front = this.#front(this.#publicRoutes(internalPort), true);
-    return { port: await open({ host, port }, front), internalPort };
   }
 
   async #drain(): Promise<void> {
@@ -280,26 +252,20 @@ export class Gateway {
       ...this.config.drain,
       clock: this.#surroundings.clock,
       roster: this.#organs.roster,
-      stopAccepting: () => {
-        this.#accepting = false;
-      },
-      lastRequests: () => this.#lastRequests(),
+      stopAccepting: () => this.#listening.stopAccepting(),
+      lastRequests: () => this.#listening.lastRequests(),
       signal: this.#closing.signal,
     });
     await this.close();
   }
 
-  async #lastRequests(): Promise<void> {
-    for (const edge of this.#edges) edge.stopListening();
-    await Promise.all(this.#edges.map((edge) => edge.answered()));
-  }
-
   async #close(): Promise<void> {
-    this.#accepting = false;
+    this.#listening.stopAccepting();
     this.#closing.abort();
     await this.#started?.catch(() => undefined);
     await this.#closeAll([
       ...this.#parts,
+      ...this.#listening.parts,
       { name: 'clients', close: () => this.#closeClients() },
       { name: 'turn', close: () => this.#endTurn() },
       // Who hears of them is there still.
@@ -320,110 +286,6 @@ export class Gateway {
   async #endTurn(): Promise<void> {
     this.#organs.services.turn.flush();
   }
-
-  #edgePart(edge: Edge): Part {
-    return { name: `${edge.name} edge`, close: () => edge.close() };
-  }
-
-  #edgeLimits(): EdgeLimits {
-    const { limits } = this.config;
-    return {
-      messageBytesMax: limits.messageBytes,
-      bodyBytesMax: limits.apiBodyBytes,
-      headBytesMax: limits.requestHeadBytes,
-      requestsMax: limits.apiConcurrency,
-      socketBytesMax: SOCKET_BYTES_MAX,
-    };
-  }
-
-  /** `connects`: whether clients connect there. */
-  #front(routes: readonly Route[], connects: boolean): Front {
-    const { services, roster, fault } = this.#organs;
-    const { limits, origins } = this.config;
-    return new Front({
-      router: new Router(routes, { failed: (error) => failed(error, fault) }),
-      connects,
-      codecs: codecs(limits.jsonDepth),
-      origins,
-      connectionsMax: limits.connections,
-      connections: () => roster.size,
-      accepting: () => this.#accepting,
-      open: (line) => openSession(services, line),
-      countRefused: this.#countRefused,
-    });
-  }
-
-  /** `apiPort` is null when the API is on the same port. */
-  #publicRoutes(apiPort: number | null): Route[] {
-    const own = new Set(this.#routes.map(placeOf));
-    const ours = [...this.#demoRoutes(apiPort), ...this.#stateRoutes()];
-    return [...this.#routes, ...ours.filter((route) => !own.has(placeOf(route)))];
-  }
-
-  #stateRoutes(): Route[] {
-    return [
-      { method: 'GET', path: '/health', handle: () => json(200, { status: 'ok' }) },
-      {
-        method: 'GET',
-        path: '/ready',
-        handle: () => {
-          const status = this.status;
-          return json(status === 'ready' ? 200 : 503, { status });
-        },
-      },
-    ];
-  }
-
-  #demoRoutes(apiPort: number | null): Route[] {
-    if (!this.config.dev || this.#routes.some(({ path }) => path === '/')) return [];
-    return demoRoutes({ port: apiPort, needsKey: new ApiKeys(this.config.api.keys).enabled });
-  }
-
-  #internalRoutes(): Route[] {
-    const { api } = this.#organs;
-    const keys = new ApiKeys(this.config.api.keys);
-    const required = keys.enabled || !this.config.dev;
-    return [
-      ...apiRoutes(api, { keys, required }),
-      { method: 'GET', path: '/metrics', handle: () => this.#scrape() },
-    ];
-  }
-
-  /** Whichever worker is asked, it tells of all. */
-  async #scrape(): Promise<HttpResponse> {
-    const { crew } = this.#surroundings;
-    return crew === undefined ? scrape(this.#organs.meters) : scrapeAll(await crew.readings());
-  }
-}
-
-function placeOf({ method, path }: Route): string {
-  return `${method} ${path}`;
-}
-
-type EdgeLimits = Omit<EdgeOptions, 'host' | 'port' | 'sharesPort'>;
-
-/**
- * Far over what an outbox lets through to a socket that does not read, and over the largest single
- * reply; the edge refuses a frame there, and the session is closed.
- */
-const SOCKET_BYTES_MAX = 64 * 1024 * 1024;
-
-function codecs(depthMax: number): Codecs {
-  const text = jsonCodec({ depthMax });
-  return new Map([
-    ['', text],
-    ['centrifuge-json', text],
-    ['sluice-msgpack', msgpackCodec({ depthMax })],
-  ]);
-}
-
-/** What a client hears when its request failed: our faults are logged, and told as no more than that. */
-function failed(error: unknown, fault: (where: string, error: unknown) => void): HttpResponse {
-  if (!(error instanceof Refusal)) fault('route', error);
-  const refusal = error instanceof Refusal ? error : new Refusal('internal');
-  const { code } = refusal.entry;
-  const status = error instanceof Refusal ? statusOf(error) : FAULT_STATUS;
-  return json(status, { error: { code, message: refusal.message } });
 }
 
 /** A gateway of this process. @throws {ConfigError} with all that is wrong with the options. */

@@ -1,4 +1,5 @@
 /** The history of a stream beyond what the stream still holds: from the archive, in one piece with it. */
+import { pause } from './kernel/pause.ts';
 import type { Archive } from './archive/archive.ts';
 import type { Piece } from './archive/reader.ts';
 import type { ChannelName } from './channel/name.ts';
@@ -72,7 +73,7 @@ async function between(past: Past, { channel, page }: Beyond, span: Span): Promi
   const settled = await read();
   if (isWhole(settled, span) || !mayBeOnItsWay(past, page, span)) return settled;
   // From another gateway.
-  await new Promise<void>((resolve) => void past.clock.after(2 * past.delayMs, resolve));
+  await pause(past.clock, 2 * past.delayMs);
   return read();
 }
 

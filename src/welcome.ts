@@ -1,7 +1,7 @@
 /** What `sluice` prints when it listens: where, and what to try next. */
 import { reachable } from './cli/place.ts';
 import type { Config } from './config/config.ts';
-import type { Address } from './gateway.ts';
+import type { Address } from './listening.ts';
 import { CONNECTION_PATH } from './server/front.ts';
 import { VERSION } from './version.ts';
 

@@ -21,7 +21,7 @@ const SEES: Readonly<Record<string, readonly string[]>> = {
   demo: ['kernel', 'protocol', 'client'],
   config: ['kernel', 'channel', 'version.ts'],
   cli: ['kernel', 'protocol', 'redis', 'auth', 'server', 'client', 'config', 'version.ts'],
-  workers: ['kernel', 'server', 'config', 'gateway.ts', 'process.ts'],
+  workers: ['kernel', 'server', 'config', 'gateway.ts', 'listening.ts', 'process.ts'],
 };
 
 /** No `node:` there: they are tested with bytes and a clock, and could run anywhere. */

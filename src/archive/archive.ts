@@ -1,4 +1,5 @@
 /** The durable log of publications in Postgres: what is published is written there, and read again. */
+import { pause } from '../kernel/pause.ts';
 import { randomBytes } from 'node:crypto';
 import type { ChannelName } from '../channel/name.ts';
 import type { Draft } from '../channel/publication.ts';
@@ -209,9 +210,7 @@ export class Archive {
         if (error instanceof NewerSchema) this.#shut(error);
         else this.#tell(error);
       }
-      await new Promise<void>(
-        (resolve) => void clock.after(backoffMs(RETRY, attempt + 1, random()), resolve),
-      );
+      await pause(clock, backoffMs(RETRY, attempt + 1, random()));
     }
   }
 

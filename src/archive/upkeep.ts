@@ -1,4 +1,5 @@
 /** What is older than the retention is deleted, in steps, by one of the gateways at a time. */
+import { pause } from '../kernel/pause.ts';
 import type { Alarm, Clock } from '../kernel/clock.ts';
 import type { Count } from '../kernel/meters.ts';
 import { LOCK_CLASS } from './schema.ts';
@@ -94,7 +95,7 @@ export class Upkeep {
       deleted = await this.#deleteSome(sql.ask, ms);
       if (deleted > 0) count('expired', deleted);
       this.#deleted += deleted;
-      await new Promise<void>((resolve) => void clock.after(PAUSE_MS, resolve));
+      await pause(clock, PAUSE_MS);
     } while (deleted >= this.#step && !this.#isClosed);
     this.#step = Math.min(STEP, this.#step * 2);
     await sql.ask(FORGET, [ms]);

@@ -1,4 +1,5 @@
 /** What is to be archived waits here, within bounds, and is written in batches. */
+import { pause } from '../kernel/pause.ts';
 import { backoffMs } from '../kernel/backoff.ts';
 import type { Alarm, Clock } from '../kernel/clock.ts';
 import { Deferred } from '../kernel/deferred.ts';
@@ -206,8 +207,7 @@ export class Writer {
     if (trouble === 'refused' || trouble === 'slow') this.#batchMax = Math.ceil(batch.length / 2);
     if (trouble === 'refused') return;
     failed(error);
-    const waitMs = backoffMs(RETRY, this.#attempts, random());
-    await new Promise<void>((resolve) => void clock.after(waitMs, resolve));
+    await pause(clock, backoffMs(RETRY, this.#attempts, random()));
   }
 }
 

@@ -1,7 +1,7 @@
 /** The ports that several workers are to share: looked at, and held until they listen there. */
 import { createServer } from 'node:net';
 import type { Config } from '../config/config.ts';
-import type { Address } from '../gateway.ts';
+import type { Address } from '../listening.ts';
 import { assert } from '../kernel/assert.ts';
 
 /**

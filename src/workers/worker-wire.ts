@@ -1,6 +1,6 @@
 /** What a primary and its workers say to each other. */
 import type { Source } from '../config/config.ts';
-import type { Address } from '../gateway.ts';
+import type { Address } from '../listening.ts';
 import type { Readings } from '../server/metrics.ts';
 
 /** The first message: what to serve. */

@@ -5,7 +5,8 @@
 import type { Config } from '../config/config.ts';
 import { readConfig } from '../config/config.ts';
 import type { Crew } from '../server/crew.ts';
-import type { Address, Gateway } from '../gateway.ts';
+import type { Gateway } from '../gateway.ts';
+import type { Address } from '../listening.ts';
 import { Deferred } from '../kernel/deferred.ts';
 import { openGateway, openLog } from '../process.ts';
 import type { Readings } from '../server/metrics.ts';

@@ -5,7 +5,7 @@
 import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config, Source } from '../config/config.ts';
-import type { Address } from '../gateway.ts';
+import type { Address } from '../listening.ts';
 import { holdPorts, refuseOtherSystems } from './held-ports.ts';
 import { systemClock } from '../kernel/clock.ts';
 import type { Log } from '../kernel/log.ts';

@@ -424,6 +424,31 @@ describe.each(EDGES)('over %s', (transport) => {
       expect((await ask(`${http}${path}`)).status).toBe(404);
     });
 
+    test.each([
+      ['POST', '/api/publish'],
+      ['POST', '/api/:method'],
+      ['GET', '/api/openapi.json'],
+      ['GET', '/metrics'],
+    ] as const)('does not take the place of our %s %s on the same port', async (method, path) => {
+      const said = `${method} ${path} is a route of the gateway`;
+      expect(() => createGateway({ dev: true, transport, routes: [echo(method, path)] })).toThrow(
+        said,
+      );
+      const gateway = createGateway({
+        dev: true,
+        transport,
+        internal: { host: '127.0.0.1', port: 0 },
+      });
+      gateway.route(echo(method, path));
+      await gateway.close();
+    });
+
+    test('may stand beside those of our API', async () => {
+      const { http } = await start(transport, { routes: [echo('POST', '/api/login')] });
+      expect((await ask(`${http}/api/login`, { method: 'POST' })).status).toBe(200);
+      expect((await ask(`${http}/api/info`, { method: 'POST', body: '{}' })).status).toBe(200);
+    });
+
     test.each(['/health', '/ready'])('takes the place of our %s', async (path) => {
       const { http } = await start(transport, { routes: [echo('GET', path)] });
       expect(JSON.parse((await ask(`${http}${path}`)).body)).toHaveProperty('params');
