@@ -5,13 +5,15 @@ import { systemClock } from '../kernel/clock.ts';
 import { Deferred } from '../kernel/deferred.ts';
 import type { Readings } from '../server/metrics.ts';
 import type { Begin, ToPrimary, ToWorker } from './worker-wire.ts';
-import { isFromWorker } from './worker-wire.ts';
+import { BEAT_MS, isFromWorker } from './worker-wire.ts';
 
 /** Beside this file, and of the same kind: `.ts` in a checkout, `.js` in the package. */
 const WORKER = new URL(import.meta.url.replace(/worker-process(\.\w+)$/, 'worker$1'));
 
 /** Whoever does not listen by then never will. */
 const START_MS = 30_000;
+/** Whoever says nothing for so many beats serves nobody, and the kernel still sends it connections. */
+const SILENT_BEATS_MAX = 10;
 /** Whoever is asked what it counted, and does not answer within it, is left out. */
 const READ_MS = 1000;
 
@@ -33,6 +35,8 @@ export class WorkerProcess {
   readonly #listening = new Deferred<boolean>();
   readonly #onGather: (worker: WorkerProcess) => void;
   #hasListened = false;
+  /** Beats that it missed in a row. They are counted, so that nobody is blamed for a pause of us all. */
+  #missed = 0;
   /** What it said of its end. */
   #reason: string | null = null;
   #reading: Deferred<Readings | null> | null = null;
@@ -47,6 +51,8 @@ export class WorkerProcess {
       if (isFromWorker(message)) this.#hear(message);
     });
     this.ended = this.#end();
+    const watch = setInterval(() => this.#miss(), BEAT_MS).unref();
+    void this.ended.then(() => clearInterval(watch));
     this.say(begin);
     const overdue = systemClock.after(START_MS, () =>
       this.kill(`it did not listen within ${START_MS} ms`),
@@ -81,8 +87,19 @@ export class WorkerProcess {
     return this.#reading.promise;
   }
 
+  #miss(): void {
+    if (!this.#hasListened) return;
+    this.#missed += 1;
+    if (this.#missed > SILENT_BEATS_MAX) {
+      this.kill(`it was silent for ${(SILENT_BEATS_MAX * BEAT_MS) / 1000} s`);
+    }
+  }
+
   #hear(message: ToPrimary): void {
+    this.#missed = 0;
     switch (message.type) {
+      case 'beat':
+        return;
       case 'listening':
         this.#hasListened = true;
         this.#listening.resolve(true);

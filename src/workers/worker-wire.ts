@@ -21,8 +21,12 @@ export type ToWorker =
   /** Answers `gather`. */
   | { readonly type: 'gathered'; readonly all: readonly Readings[] };
 
+/** How often a worker says that it is well, once it listens. */
+export const BEAT_MS = 1000;
+
 export type ToPrimary =
   | { readonly type: 'listening' }
+  | { readonly type: 'beat' }
   /** Why it ends before it listened. */
   | { readonly type: 'failed'; readonly reason: string }
   | { readonly type: 'readings'; readonly readings: Readings }

@@ -11,7 +11,7 @@ import { Deferred } from '../kernel/deferred.ts';
 import { openGateway, openLog } from '../process.ts';
 import type { Readings } from '../server/metrics.ts';
 import type { Begin, ToPrimary, ToWorker } from './worker-wire.ts';
-import { isFromPrimary } from './worker-wire.ts';
+import { BEAT_MS, isFromPrimary } from './worker-wire.ts';
 
 /** Null until it listens. */
 let gateway: Gateway | null = null;
@@ -58,6 +58,7 @@ async function begin({ worker, source, address }: Begin): Promise<void> {
     await opened.start();
     gateway = opened;
     say({ type: 'listening' });
+    setInterval(() => say({ type: 'beat' }), BEAT_MS).unref();
   } catch (error) {
     say({ type: 'failed', reason: error instanceof Error ? error.message : String(error) });
     process.exitCode = 1;

@@ -136,6 +136,22 @@ describe('a worker that is killed', () => {
     }
   });
 
+  test('because it was silent is started again, and nobody waits for it for ever', async () => {
+    const staged = await stage();
+    const { pids, lines, url } = staged;
+    const watchers = Array.from({ length: 10 }, () => new Watcher(url, ['red']));
+    for (const watcher of watchers) await watcher.ready();
+    const [victim = 0, other = 0] = pids();
+    process.kill(victim, 'SIGSTOP');
+    await vi.waitFor(() => expect(pids()).toHaveLength(3), { timeout: 30_000, interval: 50 });
+    expect(lines('a worker ended')).toMatchObject([{ reason: 'it was silent for 10 s' }]);
+    expect([victim, other].map(isAlive)).toEqual([false, true]);
+    await allReady(staged);
+    await vi.waitFor(() => {
+      for (const { client } of watchers) expect(client.state).toBe('connected');
+    }, SOON);
+  });
+
   test('reads the configuration that it had, whatever the file says now', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'sluice-workers-'));
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
