@@ -18,6 +18,7 @@ import type { ChannelName } from './channel/name.ts';
 import { namespaceOf } from './channel/name.ts';
 import type { Rules } from './channel/rules.ts';
 import { historyOf } from './channel/rules.ts';
+import { newClientId } from './client-id.ts';
 import type { Config } from './config/config.ts';
 import type { Crew } from './server/crew.ts';
 import type { Source } from './hub/hub.ts';
@@ -114,7 +115,7 @@ export function buildOrgans(config: Config, surroundings: Surroundings): Organs 
     limits: config.limits,
     settings: settingsOf(config, version),
     counts: sessionCounts(meters),
-    newClientId: () => randomUUID(),
+    newClientId,
   };
   addGauges(meters, { roster, hub });
   const joined = { sharing, archiving, asking };

@@ -1,0 +1,19 @@
+/** The ids of clients: not to be guessed, and short, for whatever a client publishes carries its own. */
+import { randomFillSync } from 'node:crypto';
+
+/** 96 bits, which are 16 characters: of ten million ids two are the same once in 10^15 times. */
+const BYTES = 12;
+
+/** Random bytes are cheaper by the thousand. */
+const pool = Buffer.alloc(BYTES * 1024);
+let used = pool.length;
+
+export function newClientId(): string {
+  if (used === pool.length) {
+    randomFillSync(pool);
+    used = 0;
+  }
+  const from = used;
+  used += BYTES;
+  return pool.toString('base64url', from, used);
+}
