@@ -3,9 +3,11 @@
 import { run } from './cli/cli.ts';
 import type { Served } from './cli/shell.ts';
 import type { Config, Source } from './config/config.ts';
-import { openGateway, openLog } from './process.ts';
+import { openGateway, openLog, tuneV8 } from './process.ts';
 import { welcome } from './welcome.ts';
 import { Workers, workersOf } from './workers/workers.ts';
+
+tuneV8();
 
 async function open(config: Config, source: Source): Promise<Served> {
   const log = await openLog(config.logLevel);

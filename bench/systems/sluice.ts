@@ -1,18 +1,25 @@
-/** Our gateway: what a user gets by `createGateway`, without the bounds of one client's commands. */
+/** Our gateway in a process as `sluice serve` makes it, without the bounds of one client's commands. */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import type { createGateway as createGatewayType } from '../../src/gateway.ts';
+import type { tuneV8 as tuneV8Type } from '../../src/process.ts';
 import type { Started, System, SystemOptions } from './system.ts';
 
 interface GatewayModule {
   readonly createGateway: typeof createGatewayType;
 }
 
+interface ProcessModule {
+  /** Commits before 2026-11-26 have none. */
+  readonly tuneV8?: typeof tuneV8Type;
+}
+
 async function start(options: SystemOptions): Promise<Started> {
   const { secret, apiKey, root, history, presence, slowConsumer, redis, pings } = options;
-  const url = pathToFileURL(join(root, 'src/gateway.ts')).href;
-  const { createGateway } = (await import(url)) as GatewayModule;
+  const { tuneV8 } = await load<ProcessModule>(root, 'src/process.ts');
+  tuneV8?.();
+  const { createGateway } = await load<GatewayModule>(root, 'src/gateway.ts');
   const kept = history > 0 ? { history: { size: history, ttl: '5m' }, recovery: true } : {};
   const gateway = createGateway({
     host: '127.0.0.1',
@@ -36,6 +43,10 @@ async function start(options: SystemOptions): Promise<Started> {
   const { port } = await gateway.start();
   await ready(port);
   return { port };
+}
+
+async function load<T>(root: string, file: string): Promise<T> {
+  return (await import(pathToFileURL(join(root, file)).href)) as T;
 }
 
 /** With Redis a gateway listens before it has reached it. */

@@ -34,6 +34,11 @@ export class BodyDraft {
   }
 
   #append(chunk: Uint8Array, size: number): void {
+    if (this.#size === 0) {
+      // Of a pool, where it is small: memory of its own would cost more than the copy.
+      this.#block = Buffer.from(chunk);
+      return;
+    }
     if (size > this.#block.byteLength) {
       const block = new Uint8Array(Math.min(this.#bytesMax, Math.max(size, this.#size * 2)));
       block.set(this.whole());

@@ -8,6 +8,8 @@ import type { EdgeHandlers, HttpRequest, HttpResponse, RequestHead } from './edg
 /** Fits the cork buffer of uWS (16 KiB) together with the head of any answer. */
 const ONE_WRITE_BYTES_MAX = 8 * 1024;
 
+const CHARACTER_BYTES_MAX = 3;
+
 const encoder = new TextEncoder();
 
 /**
@@ -70,9 +72,9 @@ export class UwsExchange {
   #write(answer: HttpResponse, last: boolean): void {
     const response = this.#response;
     if (response === null) return;
-    const body = typeof answer.body === 'string' ? encoder.encode(answer.body) : answer.body;
+    const body = isShortText(answer.body) ? answer.body : bytesOf(answer.body);
     const withBody = this.#head.method !== 'HEAD' && !isBodiless(answer.status);
-    if (withBody && !last && body.byteLength > ONE_WRITE_BYTES_MAX) {
+    if (withBody && !last && typeof body !== 'string' && body.byteLength > ONE_WRITE_BYTES_MAX) {
       this.#writeLarge(response, answer, body);
       return;
     }
@@ -80,7 +82,7 @@ export class UwsExchange {
       writeHead(response, answer);
       if (last) response.end(withBody ? body : '', true);
       else if (withBody) response.end(body);
-      else endWithout(response, answer.status, body.byteLength);
+      else endWithout(response, answer.status, Buffer.byteLength(body));
     });
     this.#finish();
   }
@@ -130,6 +132,15 @@ class UwsRequest implements HttpRequest {
   get signal(): AbortSignal {
     return this.#exchange.signal;
   }
+}
+
+/** uWS writes it as it is, without an ArrayBuffer, which would cost more than the text. */
+function isShortText(body: string | Uint8Array): body is string {
+  return typeof body === 'string' && body.length * CHARACTER_BYTES_MAX <= ONE_WRITE_BYTES_MAX;
+}
+
+function bytesOf(body: string | Uint8Array): Uint8Array {
+  return typeof body === 'string' ? encoder.encode(body) : body;
 }
 
 function writeHead(response: UwsResponse, answer: HttpResponse): void {

@@ -8,10 +8,12 @@ import type { Crew } from '../server/crew.ts';
 import type { Gateway } from '../gateway.ts';
 import type { Address } from '../listening.ts';
 import { Deferred } from '../kernel/deferred.ts';
-import { openGateway, openLog } from '../process.ts';
+import { openGateway, openLog, tuneV8 } from '../process.ts';
 import type { Readings } from '../server/metrics.ts';
 import type { Begin, ToPrimary, ToWorker } from './worker-wire.ts';
 import { BEAT_MS, isFromPrimary } from './worker-wire.ts';
+
+tuneV8();
 
 /** Null until it listens. */
 let gateway: Gateway | null = null;

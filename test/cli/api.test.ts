@@ -92,7 +92,7 @@ describe('what a gateway tells of itself', () => {
         sluice([...argv, ...at]),
       ),
     );
-    expect(presence?.out).toMatch(/^CLIENT +USER +CONNECTION +SUBSCRIPTION\n\S{36}  - +- +-\n$/);
+    expect(presence?.out).toMatch(/^CLIENT +USER +CONNECTION +SUBSCRIPTION\n\S{16}  - +- +-\n$/);
     expect(channels?.out).toBe('CHANNEL  CLIENTS\nchat     1\nnews     1\n');
     expect(some?.out).toBe('CHANNEL  CLIENTS\nnews     1\n');
     expect(info?.out).toMatch(/^NODE +VERSION +UP +CLIENTS .*\n\S+ +\S+ +\d+s +1 +\d+ +2 +2\n$/);
@@ -100,7 +100,7 @@ describe('what a gateway tells of itself', () => {
       [['presence', 'chat'], ['channels', 'n*'], ['info']].map((argv) => json([...argv, ...at])),
     );
     expect(machine).toMatchObject([
-      { presence: { [/\S{36}/.exec(presence?.out ?? '')?.[0] ?? '']: { user: '' } } },
+      { presence: { [/\S{16}/.exec(presence?.out ?? '')?.[0] ?? '']: { user: '' } } },
       { channels: { news: { num_clients: 1 } } },
       { nodes: [{ num_clients: 1, num_channels: 2 }] },
     ]);
