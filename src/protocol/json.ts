@@ -5,11 +5,11 @@ import { isFields } from './body.ts';
 import { check, envelope } from './check.ts';
 import { Disconnection } from './close.ts';
 import type { Codec } from './codec.ts';
-import type { Command, Publication } from './frames.ts';
+import type { ClientInfo, Command, Publication } from './frames.ts';
 import { joiner } from './join.ts';
 import { LineScan } from './line.ts';
 import { bytesOf, textOf } from './utf8.ts';
-import { publicationOf, wireOf } from './wire.ts';
+import { infoOf, publicationOf, wireOf } from './wire.ts';
 import type { Wire, WireObject } from './wire.ts';
 
 const NEWLINE = 0x0a;
@@ -86,12 +86,23 @@ function pushes(channel: string, publications: readonly Publication[]): string {
   return publications.map((one) => `${head}${writePublication(one)}}}`).join('\n');
 }
 
-/** Most publications are data with an offset, and this is where a gateway spends its time. */
+/** Most are data, who published it and an offset, and this is where a gateway spends its time. */
 function writePublication(publication: Publication): string {
   const { data, offset, info, tags, event, delta, epoch } = publication;
-  const plain = info === null && tags === null && event === null && !delta && epoch === null;
-  if (!plain) return write(publicationOf(publication));
-  return offset === 0 ? `{"data":${write(data)}}` : `{"data":${write(data)},"offset":${offset}}`;
+  const isUsual = tags === null && event === null && !delta && epoch === null;
+  if (!isUsual) return write(publicationOf(publication));
+  const who = info === null ? '' : `,"info":${writeInfo(info)}`;
+  return offset === 0
+    ? `{"data":${write(data)}${who}}`
+    : `{"data":${write(data)}${who},"offset":${offset}}`;
+}
+
+/** What one client publishes comes in rows. */
+let written: { readonly info: ClientInfo; readonly text: string } | null = null;
+
+function writeInfo(info: ClientInfo): string {
+  if (written?.info !== info) written = { info, text: write(infoOf(info)) };
+  return written.text;
 }
 
 function write(wire: Wire): string {

@@ -38,7 +38,7 @@ export function publicationPush(channel: string, publication: Publication): Wire
 export function publicationOf(publication: Publication): WireObject {
   return {
     data: publication.data,
-    info: publication.info === null ? undefined : clientInfo(publication.info),
+    info: publication.info === null ? undefined : infoOf(publication.info),
     offset: publication.offset || undefined,
     tags: tagsOf(publication.tags, publication.event),
     delta: publication.delta || undefined,
@@ -63,7 +63,7 @@ function result(message: Exclude<Reply, { readonly type: 'error' | 'ping' }>): W
     case 'publish':
       return {};
     case 'presence':
-      return { presence: new Map(message.presence.map((info) => [info.client, clientInfo(info)])) };
+      return { presence: new Map(message.presence.map((info) => [info.client, infoOf(info)])) };
     case 'presence_stats':
       return { num_clients: message.numClients, num_users: message.numUsers };
     case 'history':
@@ -87,7 +87,7 @@ function push(message: Exclude<Push, { readonly type: 'serverPing' }>): WireObje
   switch (message.type) {
     case 'join':
     case 'leave':
-      return { channel: message.channel, [message.type]: { info: clientInfo(message.info) } };
+      return { channel: message.channel, [message.type]: { info: infoOf(message.info) } };
     case 'unsubscribed':
       return { channel: message.channel, unsubscribe: close(message.reason) };
     case 'subscribed':
@@ -153,7 +153,7 @@ function subscription(sub: Extract<Push, { readonly type: 'subscribed' }>['resul
   };
 }
 
-function clientInfo(info: ClientInfo): WireObject {
+export function infoOf(info: ClientInfo): WireObject {
   return {
     user: info.user,
     client: info.client,
