@@ -38,6 +38,8 @@ function fixed(name: string, subscribers: number, perSecond: number): Scenario {
 export const LATENCIES: readonly Scenario[] = [
   fixed('rate', 1000, 100),
   fixed('rate-10000', 10_000, 10),
+  // Near half of what raw uWS can do where these figures come from.
+  fixed('rate-3000', 1000, 3000),
   {
     ...P99,
     name: 'half',

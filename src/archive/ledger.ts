@@ -145,11 +145,18 @@ export class Ledger implements Holder {
   async #repairAll(): Promise<void> {
     if (this.#isRepairing) return;
     this.#isRepairing = true;
+    const { redis, clock } = this.#options;
+    // Of those, one channel cannot be read now, and with a master that is away none can.
+    const away = new Set<number>();
     // More may come meanwhile; a map is gone through with what is added.
     for (const [channel, fromMs] of this.#repairs) {
       if (this.#isClosed) break;
-      if (fromMs > this.#options.clock.now()) continue;
-      if (!(await this.#repair(channel))) break;
+      const partition = redis.names.partitionOf(channel);
+      if (fromMs > clock.now() || away.has(partition)) continue;
+      if (!(await this.#repair(channel))) {
+        away.add(partition);
+        continue;
+      }
       this.#repairs.delete(channel);
       if (!this.#items.has(channel)) await this.#attempt(() => this.#tell('SREM', [channel]));
     }

@@ -66,6 +66,11 @@ export class Hub {
     return this.#feeds.keys();
   }
 
+  /** The name, in the text that the feed of the channel has: a million who keep it keep one text. */
+  nameOf(channel: ChannelName): ChannelName {
+    return this.#feeds.get(channel)?.channel ?? channel;
+  }
+
   /** Subscribers of the channel on this gateway. */
   subscribersOf(channel: ChannelName): number {
     return this.#feeds.get(channel)?.size ?? 0;

@@ -28,22 +28,24 @@ export interface SubscribeOrder extends SubscriptionOptions {
 }
 
 export class Roster {
-  /** Everyone, also who has not connected yet. */
-  readonly #all = new Set<Peer>();
+  /** Those that have not connected yet. */
+  readonly #opening = new Set<Peer>();
   readonly #clients = new Map<string, Peer>();
   /** A set only for a user with several connections: most have one, and a set of one weighs 200 bytes. */
   readonly #users = new Map<string, Peer | Set<Peer>>();
 
   get size(): number {
-    return this.#all.size;
+    return this.#opening.size + this.#clients.size;
   }
 
   get users(): number {
     return this.#users.size;
   }
 
-  all(): IterableIterator<Peer> {
-    return this.#all.values();
+  /** Everyone. Who is gone through may be closed meanwhile. */
+  *all(): IterableIterator<Peer> {
+    yield* this.#opening;
+    yield* this.#clients.values();
   }
 
   /** Those that are connected. */
@@ -52,10 +54,11 @@ export class Roster {
   }
 
   opened(peer: Peer): void {
-    this.#all.add(peer);
+    this.#opening.add(peer);
   }
 
   connected(peer: Peer): void {
+    this.#opening.delete(peer);
     this.#clients.set(peer.client, peer);
     if (peer.user === '') return;
     const known = this.#users.get(peer.user);
@@ -65,7 +68,7 @@ export class Roster {
   }
 
   closed(peer: Peer): void {
-    this.#all.delete(peer);
+    this.#opening.delete(peer);
     if (this.#clients.get(peer.client) === peer) this.#clients.delete(peer.client);
     const known = this.#users.get(peer.user);
     if (known === peer) this.#users.delete(peer.user);

@@ -15,5 +15,5 @@ export interface Codec {
   /** The pushes of several publications of one channel, joined. */
   publications(channel: string, publications: readonly Publication[]): Uint8Array;
   /** Several encoded messages as one frame. */
-  join(chunks: readonly Uint8Array[]): Uint8Array;
+  readonly join: (chunks: readonly Uint8Array[]) => Uint8Array;
 }

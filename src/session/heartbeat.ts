@@ -1,8 +1,10 @@
 /** The times of one connection: connect, ping, pong and expiry, as one entry on the wheel. */
-import type { Timed, Wheel } from '../kernel/wheel.ts';
+import type { Timed } from '../kernel/wheel.ts';
+import type { Services } from './services.ts';
 
 /** What becomes due. Each is called at the first tick after its time. */
 export interface HeartbeatOwner {
+  readonly services: Services;
   connectOverdue(): void;
   sendPing(): void;
   pongOverdue(): void;
@@ -13,40 +15,37 @@ export interface HeartbeatOwner {
 /** A time that never comes. */
 export const NEVER = Infinity;
 
+/** `pinged`: a pong is due. */
+type Phase = 'connecting' | 'quiet' | 'pinged' | 'stopped';
+
+/** Each number here weighs 24 bytes on every idle connection, so there is one for three times. */
 export class Heartbeat implements Timed {
   dueMs = NEVER;
   next: Timed | null = null;
   previous: Timed | null = null;
   readonly #owner: HeartbeatOwner;
-  readonly #wheel: Wheel;
-  #connectByMs: number;
-  #pingAtMs = NEVER;
-  #pongByMs = NEVER;
+  #phase: Phase = 'connecting';
+  /** By when it must connect; from then on when it was pinged last, or would have been. */
+  #markMs: number;
   #expireAtMs = NEVER;
-  #intervalMs = 0;
-  #timeoutMs = 0;
-  #stopped = false;
 
-  constructor(owner: HeartbeatOwner, wheel: Wheel, connectByMs: number) {
+  constructor(owner: HeartbeatOwner, connectByMs: number) {
     this.#owner = owner;
-    this.#wheel = wheel;
-    this.#connectByMs = connectByMs;
+    this.#markMs = connectByMs;
     this.#schedule();
   }
 
-  /** The connection is accepted: pings begin at `firstPingMs`, unless the interval is 0. */
-  start(firstPingMs: number, intervalMs: number, timeoutMs: number): void {
-    this.#connectByMs = NEVER;
-    this.#intervalMs = intervalMs;
-    this.#timeoutMs = timeoutMs;
-    this.#pingAtMs = intervalMs > 0 ? firstPingMs : NEVER;
+  /** The connection is accepted: pings begin at `firstPingMs`, unless there are none. */
+  start(firstPingMs: number): void {
+    this.#phase = 'quiet';
+    this.#markMs = firstPingMs - this.#owner.services.settings.pingIntervalMs;
     this.#schedule();
   }
 
   /** False when no pong was due. */
   pong(): boolean {
-    if (this.#pongByMs === NEVER) return false;
-    this.#pongByMs = NEVER;
+    if (this.#phase !== 'pinged') return false;
+    this.#phase = 'quiet';
     return true;
   }
 
@@ -58,12 +57,12 @@ export class Heartbeat implements Timed {
   }
 
   stop(): void {
-    this.#stopped = true;
-    this.#wheel.remove(this);
+    this.#phase = 'stopped';
+    this.#owner.services.wheel.remove(this);
   }
 
   expire(nowMs: number): void {
-    if (this.#connectByMs <= nowMs) {
+    if (this.#phase === 'connecting' && this.#markMs <= nowMs) {
       this.#owner.connectOverdue();
       return;
     }
@@ -72,20 +71,37 @@ export class Heartbeat implements Timed {
       return;
     }
     if (this.#pingAtMs <= nowMs) {
+      this.#phase = 'pinged';
+      this.#markMs = nowMs;
       this.#owner.sendPing();
       // A ping that was one too many for a slow reader has closed the connection.
-      if (this.#stopped) return;
-      this.#pongByMs = nowMs + this.#timeoutMs;
-      this.#pingAtMs = nowMs + this.#intervalMs;
+      if (this.#isStopped) return;
     }
     if (this.#expireAtMs <= nowMs) this.#expireAtMs = this.#owner.expiryDue(nowMs);
     this.#schedule();
   }
 
+  get #isStopped(): boolean {
+    return this.#phase === 'stopped';
+  }
+
+  get #pongByMs(): number {
+    const { pongTimeoutMs } = this.#owner.services.settings;
+    return this.#phase === 'pinged' ? this.#markMs + pongTimeoutMs : NEVER;
+  }
+
+  get #pingAtMs(): number {
+    const { pingIntervalMs } = this.#owner.services.settings;
+    const isPinging = this.#phase === 'quiet' || this.#phase === 'pinged';
+    return isPinging && pingIntervalMs > 0 ? this.#markMs + pingIntervalMs : NEVER;
+  }
+
   #schedule(): void {
-    this.#wheel.remove(this);
-    if (this.#stopped) return;
-    this.dueMs = Math.min(this.#connectByMs, this.#pingAtMs, this.#pongByMs, this.#expireAtMs);
-    if (this.dueMs !== NEVER) this.#wheel.add(this);
+    const { wheel } = this.#owner.services;
+    wheel.remove(this);
+    if (this.#isStopped) return;
+    const connectByMs = this.#phase === 'connecting' ? this.#markMs : NEVER;
+    this.dueMs = Math.min(connectByMs, this.#pingAtMs, this.#pongByMs, this.#expireAtMs);
+    if (this.dueMs !== NEVER) wheel.add(this);
   }
 }

@@ -1,6 +1,8 @@
 /** What goes to one connection: gathered within a turn, sent as one frame, bounded. */
 import type { Deferred, Turn } from '../kernel/turn.ts';
 import type { Codec } from '../protocol/codec.ts';
+import type { Chain } from './chain.ts';
+import { chainOf } from './chain.ts';
 import type { Transport } from './transport.ts';
 
 /** What an outbox tells its session. */
@@ -18,8 +20,8 @@ export class Outbox implements Deferred {
   readonly #turn: Turn;
   readonly #bytesMax: number;
   #first: Uint8Array | null = null;
-  /** What follows the first; made when there is a second. */
-  #rest: Uint8Array[] | null = null;
+  /** The first and what follows it; where there is a second. */
+  #chain: Chain | null = null;
   #bytes = 0;
   /** The socket took less than it was given; `drained` ends it. */
   #congested = false;
@@ -55,8 +57,7 @@ export class Outbox implements Deferred {
       this.#first = chunk;
       if (!this.#corked) this.#turn.send(this);
     } else {
-      this.#rest ??= [];
-      this.#rest.push(chunk);
+      this.#chain = this.#chain === null ? chainOf(this.#first, chunk) : this.#chain.and(chunk);
     }
     this.#bytes += chunk.length;
   }
@@ -68,23 +69,20 @@ export class Outbox implements Deferred {
 
   /** Lets go what was written since `cork`, and `chunk` before it. */
   uncork(chunk: Uint8Array): void {
-    const first = this.#first;
-    if (first !== null) {
-      this.#rest ??= [];
-      this.#rest.unshift(first);
-    }
+    const waiting = this.#chain?.chunks() ?? (this.#first === null ? [] : [this.#first]);
     this.#corked = false;
-    this.#first = chunk;
-    this.#bytes += chunk.length;
-    this.#turn.send(this);
+    this.#first = null;
+    this.#chain = null;
+    this.#bytes = 0;
+    for (const next of [chunk, ...waiting]) this.write(next);
   }
 
   endTurn(): void {
     const first = this.#first;
     if (first === null || this.#corked) return;
-    const frame = this.#rest === null ? first : this.codec.join([first, ...this.#rest]);
+    const frame = this.#chain === null ? first : this.#chain.frame(this.codec.join);
     this.#first = null;
-    this.#rest = null;
+    this.#chain = null;
     this.#bytes = 0;
     const sent = this.#transport.send(frame, this.codec.binary);
     if (sent !== 'sent') this.#congested = true;

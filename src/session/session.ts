@@ -108,7 +108,7 @@ export class Session
     const bounds = { turn: services.turn, bytesMax: limits.outboxBytes };
     this.outbox = new Outbox(this, { transport, codec }, bounds);
     this.subscriptions = new Subscriptions(this);
-    this.#heartbeat = new Heartbeat(this, services.wheel, clock.now() + limits.connectTimeoutMs);
+    this.#heartbeat = new Heartbeat(this, clock.now() + limits.connectTimeoutMs);
     this.#intake = new Intake(this);
     services.roster.opened(this);
   }
@@ -184,10 +184,10 @@ export class Session
     this.user = user;
     this.services.roster.connected(this);
     this.services.events.connected(this);
-    const { pingIntervalMs, pongTimeoutMs } = this.services.settings;
+    const { pingIntervalMs } = this.services.settings;
     // Spread over half of the interval, so that those who came together are not pinged together.
     const firstPingMs = pingIntervalMs * (0.5 + this.services.random() / 2);
-    this.#heartbeat.start(this.services.clock.now() + firstPingMs, pingIntervalMs, pongTimeoutMs);
+    this.#heartbeat.start(this.services.clock.now() + firstPingMs);
     this.#expireWithCredentials();
   }
 

@@ -77,8 +77,9 @@ export class Subscriptions implements SubscriptionOwner {
    * left behind then.
    */
   async enter(entry: Entry): Promise<Subscription> {
-    const { channel, terms } = entry;
+    const { terms } = entry;
     const { services, info } = this.#session;
+    const channel = services.hub.nameOf(entry.channel);
     this.#all ??= new Few();
     if (this.#all.get(channel) !== undefined) throw new Refusal('alreadySubscribed');
     if (this.#all.size >= services.limits.channelsPerConnection) {

@@ -49,7 +49,7 @@ async function rig(): Promise<Rig> {
     repair: () => Promise.resolve(),
     faults: [],
     ledger: new Ledger({
-      redis,
+      redis: { ...redis, names: { ...redis.names, partitionOf: (name) => name.charCodeAt(0) } },
       lease: lease as unknown as Lease,
       clock,
       written: () => made.written,
@@ -181,6 +181,19 @@ describe('the ledger', () => {
       await vi.waitFor(() => expect(attempts).toBe(attempt), SOON);
     }
     await vi.waitFor(() => expect(one.repaired).toEqual(['a']), SOON);
+  });
+
+  test('is gone through as far as it can be while a part of Redis is away', async () => {
+    const one = await rig();
+    one.repair = (channel) =>
+      channel === a ? Promise.reject(new Refusal('internal', 'try again')) : Promise.resolve();
+    for (const channel of [a, b]) one.ledger.doubt(channel);
+    one.clock.advance(10_000);
+    await one.ledger.renewed('kept');
+    await vi.waitFor(() => expect(one.repaired).toEqual(['b']), SOON);
+    one.repair = () => Promise.resolve();
+    await one.ledger.renewed('kept');
+    await vi.waitFor(() => expect(one.repaired).toEqual(['b', 'a']), SOON);
   });
 
   test('looks through a stream when nothing can be on its way to it any more', async () => {

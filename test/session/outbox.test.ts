@@ -55,6 +55,34 @@ describe('what is written in one turn', () => {
     expect(frames()).toEqual(['123']);
   });
 
+  test('is joined once for all who are sent the same', () => {
+    const [one, same, other] = [rig(), rig(), rig()];
+    const [a, b, c] = ['1', '2', '3'].map((text) => new TextEncoder().encode(text));
+    const author = rig();
+    author.write('0');
+    for (const chunk of [a!, b!, c!]) {
+      // As a channel sends it: one after the other, and the author among them.
+      for (const { outbox } of [one, author, same]) outbox.write(chunk);
+    }
+    for (const chunk of [a!, c!, b!]) other.outbox.write(chunk);
+    for (const { turn } of [one, author, same, other]) turn();
+    expect(one.frames()).toEqual(['1\n2\n3']);
+    expect(author.frames()).toEqual(['0\n1\n2\n3']);
+    expect(same.transport.frames[0]).toBe(one.transport.frames[0]);
+    expect(other.frames()).toEqual(['1\n3\n2']);
+  });
+
+  test('before and after a cork leaves in the order that the cork makes', () => {
+    const { outbox, write, turn, frames } = rig();
+    const text = new TextEncoder();
+    outbox.cork();
+    for (const late of ['2', '3']) write(late);
+    outbox.uncork(text.encode('1'));
+    write('4');
+    turn();
+    expect(frames()).toEqual(['1\n2\n3\n4']);
+  });
+
   test('of one chunk is that chunk: many connections share it', () => {
     const { outbox, transport, turn } = rig();
     const chunk = new Uint8Array(10);
