@@ -23,9 +23,10 @@ export const NAMESPACES = {
   plain: { history: { size: 5, ttl: '10m' }, publish: 'anonymous', historyAccess: 'anonymous' },
 } as const satisfies Record<string, NamespaceInput>;
 
-/** One whose archive is open. */
+/** One that is ready, and whose archive is open. */
 export async function archivedOn(url: string, options: GatewayOptions = {}): Promise<Running> {
   const running = await archivingTo(url, options);
+  await running.gateway.ready();
   await vi.waitFor(async () => expect(await isUp(running)).toBe(true), SOON);
   return running;
 }

@@ -14,7 +14,7 @@ export async function isReady({ http }: Pick<Running, 'http'>): Promise<boolean>
 /** One that is ready. */
 export async function gatewayOn(url: string, options: GatewayOptions = {}): Promise<Running> {
   const running = await startGateway({ redis: { url }, ...options });
-  await vi.waitFor(async () => expect(await isReady(running)).toBe(true), SOON);
+  await running.gateway.ready();
   return running;
 }
 
