@@ -30,7 +30,7 @@ test('a database that ends in order is written to again', async () => {
   const server = await PostgresServer.start();
   const running = await archivedOn(server.url);
   const load = new ArchiveLoad(running, channelIn('chat'), 20);
-  await sleep(100);
+  await load.reached(100);
   await server.shutdown();
   await server.start();
   await load.stop();

@@ -69,7 +69,7 @@ describe('a database', () => {
   test('that stands still holds up nobody but who reads it, and those not for long', async () => {
     const running = await archivedOn(server.url, STATEMENT);
     const load = new ArchiveLoad(running, channelIn('chat'), 20);
-    await sleep(100);
+    await load.reached(100);
     server.pause();
     await expectAway(running, load.channel, 1500);
     await vi.waitFor(async () => expect(await isUp(running)).toBe(false), SOON);
@@ -100,7 +100,7 @@ describe('a database', () => {
   test('that is away for longer than there is room has what was acknowledged, and no more', async () => {
     const running = await archivedOn(server.url, { limits: { archiveBufferPublications: 200 } });
     const load = new ArchiveLoad(running, channelIn('chat'), 20);
-    await sleep(50);
+    await load.reached(100);
     await server.kill();
     await vi.waitFor(() => expect(load.refused).toBeGreaterThan(100), SOON);
     expect((await meter(running.http, 'archive_buffer_publications')).get('')).toBe(200);
@@ -112,9 +112,8 @@ describe('a database', () => {
     await server.start();
     const refused = load.refused;
     await vi.waitFor(async () => expect(await isUp(running)).toBe(true), SOON);
-    await sleep(50);
     const { length } = load.acknowledged;
-    await vi.waitFor(() => expect(load.acknowledged.length).toBeGreaterThan(length + 50), SOON);
+    await load.reached(length + 51);
     await load.stop();
     expect(load.refused).toBeGreaterThanOrEqual(refused);
     await expectAll(running, load);

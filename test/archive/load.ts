@@ -27,6 +27,14 @@ export class ArchiveLoad {
     this.#done = this.#run();
   }
 
+  /** Resolves when so many are acknowledged. */
+  async reached(count: number): Promise<void> {
+    await vi.waitFor(() => expect(this.acknowledged.length).toBeGreaterThanOrEqual(count), {
+      timeout: 15_000,
+      interval: 5,
+    });
+  }
+
   stop(): Promise<void> {
     this.#isOver = true;
     return this.#done;
