@@ -1,11 +1,11 @@
 /** The history of a stream beyond what the stream still holds: from the archive, in one piece with it. */
-import { pause } from './kernel/pause.ts';
 import type { Archive } from './archive/archive.ts';
 import type { Piece } from './archive/reader.ts';
 import type { ChannelName } from './channel/name.ts';
 import type { Publication } from './channel/publication.ts';
 import type { Page, Position } from './channel/recovery.ts';
 import type { Clock } from './kernel/clock.ts';
+import { pause } from './kernel/pause.ts';
 
 export interface Past {
   readonly archive: Pick<Archive, 'piece' | 'settled'>;

@@ -12,7 +12,7 @@ import { VERSION } from './version.ts';
 /**
  * V8 makes objects old from their birth where those of the same place in the code lived long before.
  * Those of a start do, those of requests do not: each request then left 2 KB for the collector of old
- * objects (bench/NOTES.md). To be called before anything else is loaded.
+ * objects (bench/NOTES.md). To be called before a gateway is loaded.
  */
 export function tuneV8(): void {
   setFlagsFromString('--no-allocation-site-pretenuring');

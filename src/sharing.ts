@@ -17,6 +17,7 @@ import type { Part } from './kernel/part.ts';
 import type { Wheel } from './kernel/wheel.ts';
 import type { Residents } from './api/census.ts';
 import { ControlBus } from './nodes/control-bus.ts';
+import { SharedCensus } from './nodes/shared-census.ts';
 import { MemoryPresence } from './presence/memory.ts';
 import type { Presence } from './presence/presence.ts';
 import { RedisPresence } from './presence/redis.ts';
@@ -26,7 +27,6 @@ import { quotaSweeper, RedisQuota } from './quota/redis.ts';
 import { Lease } from './redis/lease.ts';
 import type { Redis } from './redis/redis.ts';
 import { connectRedis } from './redis/redis.ts';
-import { SharedCensus } from './nodes/shared-census.ts';
 
 export interface SharingContext {
   readonly config: Config;

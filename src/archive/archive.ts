@@ -1,5 +1,4 @@
 /** The durable log of publications in Postgres: what is published is written there, and read again. */
-import { pause } from '../kernel/pause.ts';
 import { randomBytes } from 'node:crypto';
 import type { ChannelName } from '../channel/name.ts';
 import type { Draft } from '../channel/publication.ts';
@@ -11,6 +10,7 @@ import { Refusal } from '../kernel/errors.ts';
 import type { Limits } from '../kernel/limits.ts';
 import type { Log, ThrottledLog } from '../kernel/log.ts';
 import type { Count, Meters } from '../kernel/meters.ts';
+import { pause } from '../kernel/pause.ts';
 import { RETRY } from './retry.ts';
 import { Gate } from './gate.ts';
 import { insertUnknown } from './insert.ts';

@@ -146,7 +146,7 @@ export class Ledger implements Holder {
     if (this.#isRepairing) return;
     this.#isRepairing = true;
     const { redis, clock } = this.#options;
-    // Of those, one channel cannot be read now, and with a master that is away none can.
+    // Where one channel cannot be read now; with a master that is away, none there can.
     const away = new Set<number>();
     // More may come meanwhile; a map is gone through with what is added.
     for (const [channel, fromMs] of this.#repairs) {

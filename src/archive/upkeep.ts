@@ -1,7 +1,7 @@
 /** What is older than the retention is deleted, in steps, by one of the gateways at a time. */
-import { pause } from '../kernel/pause.ts';
 import type { Alarm, Clock } from '../kernel/clock.ts';
 import type { Count } from '../kernel/meters.ts';
+import { pause } from '../kernel/pause.ts';
 import { LOCK_CLASS } from './schema.ts';
 import type { Ask, Sql } from './sql.ts';
 import { numberIn, SqlError } from './sql.ts';

@@ -1,10 +1,10 @@
 /** What is to be archived waits here, within bounds, and is written in batches. */
-import { pause } from '../kernel/pause.ts';
 import { backoffMs } from '../kernel/backoff.ts';
 import type { Alarm, Clock } from '../kernel/clock.ts';
 import { Deferred } from '../kernel/deferred.ts';
 import type { ThrottledLog } from '../kernel/log.ts';
 import type { Count } from '../kernel/meters.ts';
+import { pause } from '../kernel/pause.ts';
 import { RETRY } from './retry.ts';
 import { insert } from './insert.ts';
 import type { LineEnd, Place } from './record.ts';

@@ -2,9 +2,9 @@
 import { isUtf8 } from 'node:buffer';
 import type { Pool } from 'undici';
 import type { Clock } from '../kernel/clock.ts';
-import { Deferred } from '../kernel/deferred.ts';
 import type { Log, ThrottledLog } from '../kernel/log.ts';
 import type { Count } from '../kernel/meters.ts';
+import { pause } from '../kernel/pause.ts';
 import type { BreakerSettings, BreakerState, Outcome } from './breaker.ts';
 import { Breaker } from './breaker.ts';
 import type { Answer } from './exchange.ts';
@@ -268,17 +268,10 @@ export class Endpoint {
     }
   }
 
-  #pause(attempt: number, signal: AbortSignal): Promise<void> {
+  async #pause(attempt: number, signal: AbortSignal): Promise<void> {
     const { clock, random } = this.#context;
-    const pause = new Deferred();
-    const delayMs = RETRY_MS * 2 ** attempt * (0.5 + random() / 2);
-    const alarm = clock.after(delayMs, pause.resolve);
-    const giveUp = (): void => pause.reject(signal.reason);
-    signal.addEventListener('abort', giveUp, { once: true });
-    return pause.promise.finally(() => {
-      alarm.cancel();
-      signal.removeEventListener('abort', giveUp);
-    });
+    await pause(clock, RETRY_MS * 2 ** attempt * (0.5 + random() / 2), signal);
+    signal.throwIfAborted();
   }
 
   #tellOfFailure(error: unknown): void {

@@ -177,7 +177,7 @@ export class Subscriptions implements SubscriptionOwner {
 
   async #join(subscription: Subscription, entry: Entry): Promise<void> {
     const { hub, presence, events } = this.#session.services;
-    const { channel, terms } = entry;
+    const { channel, terms } = subscription;
     const { subscribersMax, historySize } = terms.rules;
     if (subscribersMax > 0 && hub.subscribersOf(channel) >= subscribersMax) throw crowded();
     const feed = await hub.open(channel, historySize > 0);

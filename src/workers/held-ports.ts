@@ -1,8 +1,8 @@
 /** The ports that several workers are to share: looked at, and held until they listen there. */
 import { createServer } from 'node:net';
 import type { Config } from '../config/config.ts';
-import type { Address } from '../listening.ts';
 import { assert } from '../kernel/assert.ts';
+import type { Address } from '../listening.ts';
 
 /**
  * Elsewhere the kernel does not spread connections over those who share a port, or Node does not

@@ -4,11 +4,11 @@
  */
 import type { Config } from '../config/config.ts';
 import { readConfig } from '../config/config.ts';
-import type { Crew } from '../server/crew.ts';
 import type { Gateway } from '../gateway.ts';
-import type { Address } from '../listening.ts';
 import { Deferred } from '../kernel/deferred.ts';
+import type { Address } from '../listening.ts';
 import { openGateway, openLog, tuneV8 } from '../process.ts';
+import type { Crew } from '../server/crew.ts';
 import type { Readings } from '../server/metrics.ts';
 import type { Begin, ToPrimary, ToWorker } from './worker-wire.ts';
 import { BEAT_MS, isFromPrimary } from './worker-wire.ts';

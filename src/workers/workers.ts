@@ -5,10 +5,10 @@
 import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config, Source } from '../config/config.ts';
-import type { Address } from '../listening.ts';
-import { holdPorts, refuseOtherSystems } from './held-ports.ts';
 import { systemClock } from '../kernel/clock.ts';
 import type { Log } from '../kernel/log.ts';
+import type { Address } from '../listening.ts';
+import { holdPorts, refuseOtherSystems } from './held-ports.ts';
 import { WorkerProcess } from './worker-process.ts';
 
 /** A worker that lived so long was well. */
