@@ -62,6 +62,7 @@ export class RedisTasks implements Tasks {
   #opening: Promise<void> | null = null;
   /** Tasks that were cancelled here, and of which somebody is told. */
   readonly #telling = new Set<Promise<void>>();
+  #upAtMs = 0;
   #isStarted = false;
   #closed: Promise<void> | null = null;
 
@@ -81,7 +82,10 @@ export class RedisTasks implements Tasks {
     };
     this.#calls = new RedisCalls(redis, heard, options);
     // The bus may be up before the link is.
-    redis.link.onUp(() => void this.#look());
+    redis.link.onUp(() => {
+      this.#upAtMs = options.clock.now();
+      void this.#look();
+    });
   }
 
   /** What this gateway has. */
@@ -228,6 +232,7 @@ export class RedisTasks implements Tasks {
       outcomes: this.#outcomes,
       abandoned: this.#abandon.signal,
       queue: () => this.#queueOf(name),
+      upAtMs: () => this.#upAtMs,
     });
     this.#lanes.set(name, lane);
     return lane;

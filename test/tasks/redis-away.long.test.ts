@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Task } from '../../src/tasks/tasks.ts';
 import { Proxy } from '../support/proxy.ts';
 import { RedisServer } from '../support/redis.ts';
+import { whole } from '../support/whole.ts';
 import type { Place } from './redis-rig.ts';
 import { gateway, openRedis, SOONER, watchConsole } from './redis-rig.ts';
 import { Gate } from './tasks-suite.ts';
@@ -85,8 +86,12 @@ describe('when Redis', () => {
     const server = await RedisServer.start({
       args: ['--appendonly', 'yes', '--appendfsync', 'always'],
     });
-    const at = { url: server.url, prefix: 'long' };
-    const [a, b] = [await gateway(at), await gateway(at)];
+    const proxy = await Proxy.start(server.port);
+    // Longer than it takes the last of them to come back.
+    const held = { ...SOONER, lockMs: 4000 };
+    const far = { url: `redis://127.0.0.1:${proxy.port}`, prefix: 'long' };
+    const a = await gateway(far, {}, held);
+    const b = await gateway({ ...far, url: server.url }, {}, held);
     const gate = new Gate();
     a.add(gate.run, { concurrency: 1 });
     b.add(gate.run, { concurrency: 1 });
@@ -96,8 +101,13 @@ describe('when Redis', () => {
     b.tasks.start();
     await server.kill();
     gate.letGo();
-    await sleep(SOONER.lockMs + 300);
+    await sleep(held.lockMs + 300);
+    // The other is back sooner, and has looked twice.
+    proxy.hold();
     await server.start();
+    await whole(b.redis);
+    await sleep(2500);
+    proxy.release();
     const done = await vi.waitFor(async () => {
       const task = await b.find(id);
       expect(task.state).toBe('completed');
