@@ -90,6 +90,6 @@ export const FLOWS: readonly Scenario[] = [
       systems: ['uws-raw', 'uws-joined', 'sluice'],
       targets: [{ against: 'uws-raw', ratio: 3 }],
     },
-    { subscribers: 100, channels: 100, each: 100 },
+    { subscribers: 1000, channels: 100, each: 100 },
   ),
 ];

@@ -66,6 +66,8 @@ export interface MailboxOwner<T> {
    * the mailbox: until it returns, or its promise resolves, its own item counts as running.
    */
   handle(item: T, run: Run): Maybe<void>;
+  /** What outlived its `offer` has ended, and nothing else waits or runs. */
+  rested?(): void;
 }
 
 interface Entry<T> {
@@ -252,6 +254,7 @@ export class Mailbox<T> {
     this.#leave(entry);
     this.#advance(entry.lane);
     this.#release();
+    if (this.#messages === 0 && !this.#closed) this.#owner.rested?.();
   }
 
   #leave(entry: Entry<T>): void {

@@ -8,7 +8,7 @@ export interface Timed {
    * When to call, in milliseconds of the wheel's clock; late by at most one tick, or until the
    * second tick when it was past already. It must not change while the entry is on a wheel.
    */
-  dueMs: number;
+  readonly dueMs: number;
   /** The links are the wheel's; null while the entry is on none. */
   next: Timed | null;
   previous: Timed | null;

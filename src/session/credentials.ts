@@ -2,6 +2,7 @@
 import type { Identity, SubscriptionGrant } from '../auth/identity.ts';
 import { InvalidToken } from '../auth/invalid-token.ts';
 import type { ChannelName } from '../channel/name.ts';
+import type { ClientInfo } from '../channel/publication.ts';
 import type { Data } from '../kernel/data.ts';
 import { Refusal } from '../kernel/errors.ts';
 import { Disconnection } from '../protocol/close.ts';
@@ -9,13 +10,18 @@ import type { Services } from './services.ts';
 
 /** What a connected client is, for as long as it is connected. */
 export interface Credentials {
-  readonly user: string;
-  readonly connInfo: Data | null;
+  /** Who it is to others. */
+  readonly info: ClientInfo;
   readonly meta: unknown;
   /** Null: it does not expire. */
   readonly expireAtMs: number | null;
   /** Who renews it at its expiry: the client with a token, or the server by its refresh hook. */
   readonly renewal: 'client' | 'server';
+}
+
+/** What was said about a client; null: nothing new. */
+export function informed(info: ClientInfo, connInfo: Data | null): ClientInfo {
+  return connInfo === null ? info : { ...info, connInfo };
 }
 
 /** Whose tokens are looked at. */

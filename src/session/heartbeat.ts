@@ -20,19 +20,24 @@ type Phase = 'connecting' | 'quiet' | 'pinged' | 'stopped';
 
 /** Each number here weighs 24 bytes on every idle connection, so there is one for three times. */
 export class Heartbeat implements Timed {
-  dueMs = NEVER;
   next: Timed | null = null;
   previous: Timed | null = null;
   readonly #owner: HeartbeatOwner;
   #phase: Phase = 'connecting';
   /** By when it must connect; from then on when it was pinged last, or would have been. */
   #markMs: number;
-  #expireAtMs = NEVER;
+  /** Most never expire, and a null weighs less than a number. */
+  #expireAtMs: number | null = null;
 
   constructor(owner: HeartbeatOwner, connectByMs: number) {
     this.#owner = owner;
     this.#markMs = connectByMs;
     this.#schedule();
+  }
+
+  get dueMs(): number {
+    const connectByMs = this.#phase === 'connecting' ? this.#markMs : NEVER;
+    return Math.min(connectByMs, this.#pingAtMs, this.#pongByMs, this.#expireAtMs ?? NEVER);
   }
 
   /** The connection is accepted: pings begin at `firstPingMs`, unless there are none. */
@@ -46,12 +51,13 @@ export class Heartbeat implements Timed {
   pong(): boolean {
     if (this.#phase !== 'pinged') return false;
     this.#phase = 'quiet';
+    this.#schedule();
     return true;
   }
 
   /** `expiryDue` is called at `atMs` at the latest. */
   expireBy(atMs: number): void {
-    if (atMs >= this.#expireAtMs) return;
+    if (atMs >= (this.#expireAtMs ?? NEVER)) return;
     this.#expireAtMs = atMs;
     this.#schedule();
   }
@@ -77,7 +83,10 @@ export class Heartbeat implements Timed {
       // A ping that was one too many for a slow reader has closed the connection.
       if (this.#isStopped) return;
     }
-    if (this.#expireAtMs <= nowMs) this.#expireAtMs = this.#owner.expiryDue(nowMs);
+    if (this.#expireAtMs !== null && this.#expireAtMs <= nowMs) {
+      const nextMs = this.#owner.expiryDue(nowMs);
+      this.#expireAtMs = nextMs === NEVER ? null : nextMs;
+    }
     this.#schedule();
   }
 
@@ -99,9 +108,6 @@ export class Heartbeat implements Timed {
   #schedule(): void {
     const { wheel } = this.#owner.services;
     wheel.remove(this);
-    if (this.#isStopped) return;
-    const connectByMs = this.#phase === 'connecting' ? this.#markMs : NEVER;
-    this.dueMs = Math.min(connectByMs, this.#pingAtMs, this.#pongByMs, this.#expireAtMs);
-    if (this.dueMs !== NEVER) wheel.add(this);
+    if (!this.#isStopped && this.dueMs !== NEVER) wheel.add(this);
   }
 }

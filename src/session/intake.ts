@@ -25,6 +25,8 @@ export interface IntakeOwner {
   refuse(command: Command, refusal: Refusal): void;
   /** The connect was answered with an error. */
   connectRefused(): void;
+  /** The intake is not needed any more, until something comes. */
+  rested(): void;
   close(why: CloseKind | Close): void;
 }
 
@@ -38,6 +40,11 @@ export class Intake implements MailboxOwner<Command> {
   constructor(session: IntakeOwner) {
     this.#session = session;
     this.#mailbox = new Mailbox(this, session.services.limits);
+  }
+
+  /** Nothing is under way here, and there is no rate to remember. */
+  get isIdle(): boolean {
+    return this.#mailbox.size === 0 && this.#frames === null && this.#commands === null;
   }
 
   receive(frame: Uint8Array): void {
@@ -90,6 +97,11 @@ export class Intake implements MailboxOwner<Command> {
       this.#fail(command, error, running);
       return undefined;
     }
+  }
+
+  /** Called by the mailbox. */
+  rested(): void {
+    if (this.isIdle) this.#session.rested();
   }
 
   #mayTakeFrame(): boolean {

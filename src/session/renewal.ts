@@ -5,6 +5,7 @@ import { Disconnection } from '../protocol/close.ts';
 import type { Caller } from '../hooks/hooks.ts';
 import type { Close, CloseKind } from '../protocol/close.ts';
 import type { Credentials } from './credentials.ts';
+import { informed } from './credentials.ts';
 import type { Services } from './services.ts';
 import { dataOf } from './values.ts';
 
@@ -32,9 +33,10 @@ export async function renewByServer(session: RenewalOwner, run: Run): Promise<nu
     if (session.isClosed) return null;
     if (answer === undefined) session.close('expired');
     else {
+      const { credentials } = session;
       session.renew({
-        ...session.credentials,
-        connInfo: dataOf(answer.info) ?? session.credentials.connInfo,
+        ...credentials,
+        info: informed(credentials.info, dataOf(answer.info)),
         expireAtMs: answer.expireAtMs ?? null,
       });
     }

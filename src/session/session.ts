@@ -62,10 +62,8 @@ type State =
   | { readonly kind: 'refused' }
   | { readonly kind: 'closed' };
 
-interface Connected {
+interface Connected extends Credentials {
   readonly kind: 'connected';
-  readonly credentials: Credentials;
-  readonly info: ClientInfo;
 }
 
 const CLOSED: State = { kind: 'closed' };
@@ -88,10 +86,10 @@ export class Session
   /** '' before the connect and for an anonymous client; kept to the end. */
   user = '';
   readonly #transport: Transport;
-  readonly #codec: Codec;
   readonly #heartbeat: Heartbeat;
   readonly #run: RunCommand;
-  readonly #intake: Intake;
+  /** Only while something comes in or is under way: most connections are idle. */
+  #intake: Intake | null = null;
   #state: State;
   /** The refresh hook is being asked. */
   #renewal: Run | null = null;
@@ -103,13 +101,11 @@ export class Session
     this.#run = run;
     this.client = services.newClientId();
     this.#transport = transport;
-    this.#codec = codec;
     this.#state = { kind: 'opened', origin };
     const bounds = { turn: services.turn, bytesMax: limits.outboxBytes };
     this.outbox = new Outbox(this, { transport, codec }, bounds);
     this.subscriptions = new Subscriptions(this);
     this.#heartbeat = new Heartbeat(this, clock.now() + limits.connectTimeoutMs);
-    this.#intake = new Intake(this);
     services.roster.opened(this);
   }
 
@@ -119,12 +115,13 @@ export class Session
 
   /** Only of a connected session. */
   get credentials(): Credentials {
-    return this.#connected().credentials;
+    assert(this.#state.kind === 'connected', 'the session is connected');
+    return this.#state;
   }
 
   /** Only of a connected session. */
   get info(): ClientInfo {
-    return this.#connected().info;
+    return this.credentials.info;
   }
 
   /** Only of a session that is connecting. */
@@ -150,7 +147,11 @@ export class Session
   }
 
   receive(frame: Uint8Array): void {
-    if (!this.isClosed) this.#intake.receive(frame);
+    if (this.isClosed) return;
+    const intake = this.#intake ?? new Intake(this);
+    this.#intake = intake;
+    intake.receive(frame);
+    if (intake.isIdle) this.rested();
   }
 
   drained(): void {
@@ -178,10 +179,8 @@ export class Session
 
   /** The connect was accepted. The reply is the caller's to send. */
   connected(credentials: Credentials): void {
-    const { user, connInfo } = credentials;
-    const info = { client: this.client, user, connInfo, chanInfo: null };
-    this.#state = { kind: 'connected', credentials, info };
-    this.user = user;
+    this.#state = connected(credentials);
+    this.user = credentials.info.user;
     this.services.roster.connected(this);
     this.services.events.connected(this);
     const { pingIntervalMs } = this.services.settings;
@@ -193,9 +192,7 @@ export class Session
 
   /** New credentials of the same user. */
   renew(credentials: Credentials): void {
-    const { info } = this.#connected();
-    const { connInfo } = credentials;
-    this.#state = { kind: 'connected', credentials, info: { ...info, connInfo } };
+    this.#state = connected(credentials);
     this.#expireWithCredentials();
   }
 
@@ -206,7 +203,7 @@ export class Session
 
   /** Writes a reply or a push; a client that reads too slowly for it is closed. */
   tell(message: ServerMessage): void {
-    if (!this.isClosed) this.#write(this.#codec.encode(message));
+    if (!this.isClosed) this.#write(this.outbox.codec.encode(message));
   }
 
   run(command: Command, running: Run): Maybe<Reply | null> {
@@ -232,12 +229,16 @@ export class Session
 
   /** Whom a hook is asked about. Only of a connected session. */
   caller(running: Run): Caller {
-    const { credentials, info } = this.#connected();
-    return new SessionCaller(info, credentials.meta, running);
+    const { info, meta } = this.credentials;
+    return new SessionCaller(info, meta, running);
+  }
+
+  rested(): void {
+    this.#intake = null;
   }
 
   withdraw(lane: Lane, matches: (command: Command) => boolean): readonly Command[] {
-    return this.#intake.withdraw(lane, matches);
+    return this.#intake?.withdraw(lane, matches) ?? [];
   }
 
   /** @throws {Refusal} when the name is none, or its namespace is not configured. */
@@ -267,7 +268,7 @@ export class Session
         this.tell({ type: 'subscribed', channel, result });
         // The push has no room for what was missed, so that follows as if it came now.
         if (result.publications.length === 0 || this.isClosed) return;
-        this.#write(this.#codec.publications(channel, result.publications));
+        this.#write(this.outbox.codec.publications(channel, result.publications));
       },
     });
   }
@@ -319,18 +320,13 @@ export class Session
     else this.close('slow');
   }
 
-  #connected(): Connected {
-    assert(this.#state.kind === 'connected', 'the session is connected');
-    return this.#state;
-  }
-
   #end(why: Close): void {
     const wasConnected = this.#state.kind === 'connected';
     // First, for what hears of the end may want to end it, too.
     this.#state = CLOSED;
     this.services.counts.closes(String(why.code));
     this.#heartbeat.stop();
-    this.#intake.close();
+    this.#intake?.close();
     this.#renewal?.abort();
     this.services.roster.closed(this);
     if (this.user !== '') this.services.quota?.release(this.user, this.client);
@@ -363,4 +359,9 @@ export class Session
     this.close('expired');
     return NEVER;
   }
+}
+
+/** In one object, for each connection has one. */
+function connected({ info, meta, expireAtMs, renewal }: Credentials): Connected {
+  return { kind: 'connected', info, meta, expireAtMs, renewal };
 }

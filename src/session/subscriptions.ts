@@ -5,12 +5,13 @@ import type { SlowConsumer } from '../channel/rules.ts';
 import type { Joined } from '../hub/feed.ts';
 import type { Return } from '../hub/lookups.ts';
 import { Refusal } from '../kernel/errors.ts';
-import { Few } from '../kernel/few.ts';
 import type { Maybe } from '../kernel/maybe.ts';
 import type { Close, CloseKind } from '../protocol/close.ts';
 import type { ServerMessage } from '../protocol/frames.ts';
 import type { ClientInfo } from '../channel/publication.ts';
 import { UNSUBSCRIBES } from '../protocol/close.ts';
+import type { Few } from './few.ts';
+import { all, find, including, sizeOf, without } from './few.ts';
 import { NEVER } from './heartbeat.ts';
 import type { Outbox } from './outbox.ts';
 import type { Services } from './services.ts';
@@ -44,8 +45,8 @@ export interface SubscriptionsOwner {
 
 export class Subscriptions implements SubscriptionOwner {
   readonly #session: SubscriptionsOwner;
-  /** Also those that are still joining. Made with the first. */
-  #all: Few<ChannelName, Subscription> | null = null;
+  /** Also those that are still joining. */
+  #all: Few<Subscription> = null;
   #lagging: Set<Subscription> | null = null;
 
   constructor(session: SubscriptionsOwner) {
@@ -57,17 +58,17 @@ export class Subscriptions implements SubscriptionOwner {
   }
 
   get size(): number {
-    return this.#all?.size ?? 0;
+    return sizeOf(this.#all);
   }
 
   /** Null also while it is still joining. */
   get(channel: ChannelName): Subscription | null {
-    const subscription = this.#all?.get(channel);
+    const subscription = find(this.#all, channel);
     return subscription?.isJoined === true ? subscription : null;
   }
 
   channels(): ChannelName[] {
-    const joined = [...(this.#all?.values() ?? [])].filter(({ isJoined }) => isJoined);
+    const joined = [...all(this.#all)].filter(({ isJoined }) => isJoined);
     return joined.map(({ channel }) => channel);
   }
 
@@ -80,15 +81,14 @@ export class Subscriptions implements SubscriptionOwner {
     const { terms } = entry;
     const { services, info } = this.#session;
     const channel = services.hub.nameOf(entry.channel);
-    this.#all ??= new Few();
-    if (this.#all.get(channel) !== undefined) throw new Refusal('alreadySubscribed');
-    if (this.#all.size >= services.limits.channelsPerConnection) {
+    if (find(this.#all, channel) !== null) throw new Refusal('alreadySubscribed');
+    if (this.size >= services.limits.channelsPerConnection) {
       throw new Refusal('limitExceeded', 'channels of one connection');
     }
     const chanInfo = terms.info;
     const subscriber = chanInfo === null ? info : { ...info, chanInfo };
     const subscription = new Subscription(channel, terms, this, subscriber);
-    this.#all.set(channel, subscription);
+    this.#all = including(this.#all, subscription);
     try {
       await this.#join(subscription, entry);
     } catch (error) {
@@ -102,8 +102,8 @@ export class Subscriptions implements SubscriptionOwner {
 
   /** Ends a subscription, if there is one; the client knows or is told by the caller. */
   leave(channel: ChannelName): boolean {
-    const subscription = this.#all?.get(channel);
-    if (subscription === undefined) return false;
+    const subscription = find(this.#all, channel);
+    if (subscription === null) return false;
     this.#part(subscription, UNSUBSCRIBES.client);
     return true;
   }
@@ -123,7 +123,7 @@ export class Subscriptions implements SubscriptionOwner {
   /** Ends what expired, and tells when to look again. */
   expireDue(nowMs: number): number {
     let next = NEVER;
-    for (const subscription of this.#all?.values() ?? []) {
+    for (const subscription of all(this.#all)) {
       const { terms } = subscription;
       // One that is still joining is not known to the client; it is looked at when it has joined.
       if (terms.expireAtMs === null || !subscription.isJoined) continue;
@@ -149,7 +149,7 @@ export class Subscriptions implements SubscriptionOwner {
 
   /** The connection is gone. */
   close(): void {
-    for (const subscription of this.#all?.values() ?? []) {
+    for (const subscription of all(this.#all)) {
       this.#part(subscription, UNSUBSCRIBES.disconnect);
     }
     this.#lagging = null;
@@ -230,8 +230,8 @@ export class Subscriptions implements SubscriptionOwner {
     const { channel, info, isAnnounced, isPresent, isJoined } = subscription;
     subscription.leave();
     this.#lagging?.delete(subscription);
-    if (this.#all?.get(channel) !== subscription) return false;
-    this.#all.delete(channel);
+    if (find(this.#all, channel) !== subscription) return false;
+    this.#all = without(this.#all, channel);
     const { presence, broker, events, fault } = this.#session.services;
     if (isJoined) events.unsubscribed(info, channel, why);
     try {

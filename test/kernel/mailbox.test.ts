@@ -413,6 +413,40 @@ describe('a handler that offers', () => {
   });
 });
 
+describe('the owner', () => {
+  test('hears when the last that outlived its offer has ended', async () => {
+    const told: string[] = [];
+    const gates = new Map<string, () => void>();
+    const mailbox = new Mailbox<string>(
+      {
+        handle(item) {
+          if (item === 'at once') return undefined;
+          const { promise, resolve } = Promise.withResolvers<void>();
+          gates.set(item, resolve);
+          return promise.then(() => void told.push(item));
+        },
+        rested: () => told.push('rested'),
+      },
+      { mailboxMessages: 8, mailboxBytes: 8 },
+    );
+    const end = async (item: string): Promise<void> => {
+      gates.get(item)?.();
+      await setImmediate();
+    };
+    mailbox.offer('at once', NEWS, 1);
+    for (const item of ['first', 'second']) mailbox.offer(item, NEWS, 1);
+    mailbox.offer('beside', CHAT, 1);
+    await end('beside');
+    await end('first');
+    await end('second');
+    mailbox.offer('at once', NEWS, 1);
+    mailbox.offer('last', NEWS, 1);
+    mailbox.close();
+    await end('last');
+    expect(told).toEqual(['beside', 'first', 'second', 'rested', 'last']);
+  });
+});
+
 describe('what does not wait', () => {
   test('shares one run, unless somebody may still hold it', () => {
     const runs: Run[] = [];

@@ -26,8 +26,9 @@ export async function connect(session: Session, command: ConnectCommand, run: Ru
   if (session.isClosed) return null;
   const credentials = credentialsOf(session, identity, answer);
   // What is refused is refused before the session counts as connected, and its outbox is held.
-  const orders = subsOf(session, credentials.user, { identity, answer });
-  if (services.quota !== null) await keepUserLimit(session, services.quota, credentials.user);
+  const { user } = credentials.info;
+  const orders = subsOf(session, user, { identity, answer });
+  if (services.quota !== null) await keepUserLimit(session, services.quota, user);
   if (session.isClosed) return null;
   // Publications of the server-side subscriptions wait until the reply is written before them.
   session.outbox.cork();
@@ -89,9 +90,9 @@ function credentialsOf(
   if (user === undefined && !session.services.settings.anonymous) {
     throw new Refusal('unauthorized', 'a token is needed');
   }
+  const { client } = session;
   return {
-    user: user ?? '',
-    connInfo: dataOf(info),
+    info: { client, user: user ?? '', connInfo: dataOf(info), chanInfo: null },
     meta,
     expireAtMs,
     renewal: answer.expireAtMs === undefined ? 'client' : 'server',

@@ -2,7 +2,7 @@
 import { Refusal } from '../../kernel/errors.ts';
 import type { RefreshCommand, Reply } from '../../protocol/frames.ts';
 import { CLOSES, Disconnection } from '../../protocol/close.ts';
-import { identityOf } from '../credentials.ts';
+import { identityOf, informed } from '../credentials.ts';
 import { expiryOf } from '../expiry.ts';
 import type { Session } from '../session.ts';
 import { dataOf } from '../values.ts';
@@ -13,8 +13,7 @@ export async function refresh(session: Session, command: RefreshCommand): Promis
   if (session.isClosed) return null;
   if (identity.user !== session.user) throw new Disconnection(CLOSES.invalidToken);
   session.renew({
-    ...session.credentials,
-    connInfo: dataOf(identity.info) ?? session.credentials.connInfo,
+    info: informed(session.info, dataOf(identity.info)),
     meta: identity.meta,
     expireAtMs: identity.expireAtMs,
     renewal: 'client',
