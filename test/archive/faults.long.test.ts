@@ -119,22 +119,25 @@ test('a stream that goes on under another epoch is not archived twice', async ()
   expect(await offsetsOf(running, channel, { reverse: true })).toEqual(range(1, 5).toReversed());
 });
 
-/** Publishes 0, 1, 2, … over HTTP to a process that may die, and keeps what was acknowledged, and when. */
+/** Publishes 0, 1, 2, … over HTTP until it is stopped, and keeps what became of each, and when. */
 class HttpLoad {
   readonly acknowledged = new Map<number, number>();
+  readonly failures: { readonly n: number; readonly why: unknown; readonly ms: number }[] = [];
   readonly #done: Promise<unknown>;
   #next = 0;
   #isOver = false;
 
   constructor(port: number, channel: string, lanes = 8) {
+    const http = `http://127.0.0.1:${port}`;
     const lane = async (): Promise<void> => {
       while (!this.#isOver) {
         const n = (this.#next += 1);
         try {
-          const { status } = await api(`http://127.0.0.1:${port}`, 'publish', { channel, data: n });
-          if (status === 200) this.acknowledged.set(n, performance.now());
-        } catch {
-          // It died.
+          const { status, answer } = await api(http, 'publish', { channel, data: n });
+          if (status !== 200) throw new Error(`${status}`, { cause: answer });
+          this.acknowledged.set(n, performance.now());
+        } catch (why) {
+          this.failures.push({ n, why, ms: performance.now() });
           return;
         }
       }
@@ -142,9 +145,12 @@ class HttpLoad {
     this.#done = Promise.all(Array.from({ length: lanes }, lane));
   }
 
-  stop(): Promise<unknown> {
+  /** After the process was killed, at `killedMs`: until then it answered each. */
+  async stop(killedMs: number): Promise<void> {
     this.#isOver = true;
-    return this.#done;
+    await this.#done;
+    expect(this.failures.filter(({ ms }) => ms < killedMs)).toEqual([]);
+    expect(this.acknowledged.size).toBeGreaterThan(0);
   }
 }
 
@@ -174,7 +180,7 @@ test('a gateway that is killed leaves the folder of its database whole, and to t
     });
     const killedMs = performance.now();
     program.process.kill('SIGKILL');
-    await load.stop();
+    await load.stop(killedMs);
     // The rival takes it over.
     const heir = await upTo(rival);
     const all = (await archived(heir, channel)).map(({ data }) => data);
@@ -211,8 +217,9 @@ test('of a gateway that is killed the others archive what it had acknowledged', 
     const other = channelIn('chat');
     const loads = [channel, other].map((name) => new HttpLoad(program.port, name, 4));
     await sleep(3000);
+    const killedMs = performance.now();
     program.process.kill('SIGKILL');
-    await Promise.all(loads.map((load) => load.stop()));
+    await Promise.all(loads.map((load) => load.stop(killedMs)));
     await vi.waitFor(
       async () => {
         for (const [index, name] of [channel, other].entries()) {
