@@ -12,6 +12,8 @@ type Accepted = Extract<UpgradeAnswer, { accepted: true }>;
 /** uWS copies these fields onto its own socket object; what it hands back is that object. */
 export interface SocketData {
   readonly transport: UwsTransport;
+  /** Until the socket is open. */
+  accepted: Accepted | null;
 }
 
 /** What all transports of one edge share. */
@@ -36,16 +38,13 @@ const decoder = new TextDecoder();
  */
 export class UwsTransport implements Transport {
   readonly #sockets: UwsSockets;
-  /** Until the socket is open. */
-  #accepted: Accepted | null;
   #socket: WebSocket<SocketData> | null = null;
   #receiver: Receiver | null = null;
   /** Set while a close waits for the peer to read what was sent before. */
   #farewell: Farewell | null = null;
 
-  constructor(sockets: UwsSockets, accepted: Accepted) {
+  constructor(sockets: UwsSockets) {
     this.#sockets = sockets;
-    this.#accepted = accepted;
   }
 
   send(frame: Uint8Array, binary: boolean): Sent {
@@ -78,9 +77,10 @@ export class UwsTransport implements Transport {
   }
 
   opened(socket: WebSocket<SocketData>): void {
-    const accepted = this.#accepted;
+    const data = socket.getUserData();
+    const { accepted } = data;
     assert(accepted !== null, 'a socket opens once');
-    this.#accepted = null;
+    data.accepted = null;
     this.#socket = socket;
     this.#receiver = accepted.open(this);
   }

@@ -144,7 +144,7 @@ class UwsEdge implements Edge {
       refuse(response, head, answer.response);
       return;
     }
-    const data: SocketData = { transport: new UwsTransport(this.#sockets, answer) };
+    const data: SocketData = { transport: new UwsTransport(this.#sockets), accepted: answer };
     const key = head.headers.get('sec-websocket-key') ?? '';
     response.upgrade(data, key, answer.protocol, '', context);
   }

@@ -1,12 +1,14 @@
 /** What goes to one connection: gathered within a turn, sent as one frame, bounded. */
-import type { Deferred, Turn } from '../kernel/turn.ts';
+import type { Deferred } from '../kernel/turn.ts';
 import type { Codec } from '../protocol/codec.ts';
 import type { Chain } from './chain.ts';
 import { chainOf } from './chain.ts';
+import type { Services } from './services.ts';
 import type { Transport } from './transport.ts';
 
 /** What an outbox tells its session. */
 export interface OutboxOwner {
+  readonly services: Pick<Services, 'turn' | 'limits'>;
   /** The transport did not take a frame: what was in it is lost to this connection. */
   refused(): void;
   /** There is room again for who was not admitted, and the transport has nothing left to drain. */
@@ -17,8 +19,6 @@ export class Outbox implements Deferred {
   readonly codec: Codec;
   readonly #owner: OutboxOwner;
   readonly #transport: Transport;
-  readonly #turn: Turn;
-  readonly #bytesMax: number;
   #first: Uint8Array | null = null;
   /** The first and what follows it; where there is a second. */
   #chain: Chain | null = null;
@@ -29,16 +29,10 @@ export class Outbox implements Deferred {
   /** Somebody was not admitted since there was room the last time. */
   #crowded = false;
 
-  constructor(
-    owner: OutboxOwner,
-    line: { readonly transport: Transport; readonly codec: Codec },
-    bounds: { readonly turn: Turn; readonly bytesMax: number },
-  ) {
+  constructor(owner: OutboxOwner, transport: Transport, codec: Codec) {
     this.#owner = owner;
-    this.#transport = line.transport;
-    this.codec = line.codec;
-    this.#turn = bounds.turn;
-    this.#bytesMax = bounds.bytesMax;
+    this.#transport = transport;
+    this.codec = codec;
   }
 
   /** Whether a slow reader still may be given `bytes` more. To a socket that keeps up, anything may. */
@@ -55,7 +49,7 @@ export class Outbox implements Deferred {
   write(chunk: Uint8Array): void {
     if (this.#first === null) {
       this.#first = chunk;
-      if (!this.#corked) this.#turn.send(this);
+      if (!this.#corked) this.#owner.services.turn.send(this);
     } else {
       this.#chain = this.#chain === null ? chainOf(this.#first, chunk) : this.#chain.and(chunk);
     }
@@ -98,6 +92,15 @@ export class Outbox implements Deferred {
     if (backlog > this.#bytesMax / 2) return false;
     this.#crowded = false;
     return true;
+  }
+
+  /** The transport sends what it was given, and ends. */
+  close(code: number, reason: string): void {
+    this.#transport.close(code, reason);
+  }
+
+  get #bytesMax(): number {
+    return this.#owner.services.limits.outboxBytes;
   }
 
   #backlog(): number {

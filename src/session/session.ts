@@ -16,7 +16,6 @@ import type { Codec } from '../protocol/codec.ts';
 import type { Command, Reply, ServerMessage } from '../protocol/frames.ts';
 import { SessionCaller } from './caller.ts';
 import type { Credentials } from './credentials.ts';
-import type { HeartbeatOwner } from './heartbeat.ts';
 import { Heartbeat, NEVER } from './heartbeat.ts';
 import type { IntakeOwner } from './intake.ts';
 import { Intake } from './intake.ts';
@@ -70,14 +69,8 @@ const CLOSED: State = { kind: 'closed' };
 const REFUSED: State = { kind: 'refused' };
 
 export class Session
-  implements
-    Receiver,
-    Peer,
-    HeartbeatOwner,
-    OutboxOwner,
-    IntakeOwner,
-    RenewalOwner,
-    SubscriptionsOwner
+  extends Heartbeat
+  implements Receiver, Peer, OutboxOwner, IntakeOwner, RenewalOwner, SubscriptionsOwner
 {
   readonly services: Services;
   readonly outbox: Outbox;
@@ -85,8 +78,6 @@ export class Session
   readonly client: string;
   /** '' before the connect and for an anonymous client; kept to the end. */
   user = '';
-  readonly #transport: Transport;
-  readonly #heartbeat: Heartbeat;
   readonly #run: RunCommand;
   /** Only while something comes in or is under way: most connections are idle. */
   #intake: Intake | null = null;
@@ -95,17 +86,15 @@ export class Session
   #renewal: Run | null = null;
 
   constructor(services: Services, line: Line, run: RunCommand) {
+    super();
     const { transport, codec, origin } = line;
-    const { limits, clock } = services;
     this.services = services;
     this.#run = run;
     this.client = services.newClientId();
-    this.#transport = transport;
     this.#state = { kind: 'opened', origin };
-    const bounds = { turn: services.turn, bytesMax: limits.outboxBytes };
-    this.outbox = new Outbox(this, { transport, codec }, bounds);
+    this.outbox = new Outbox(this, transport, codec);
     this.subscriptions = new Subscriptions(this);
-    this.#heartbeat = new Heartbeat(this, clock.now() + limits.connectTimeoutMs);
+    this.awaitConnect(services.clock.now() + services.limits.connectTimeoutMs);
     services.roster.opened(this);
   }
 
@@ -174,7 +163,7 @@ export class Session
     // A transport that took nothing more closes the session from within.
     if (this.isClosed) return;
     this.#end({ code, reason });
-    this.#transport.close(code, reason);
+    this.outbox.close(code, reason);
   }
 
   /** The connect was accepted. The reply is the caller's to send. */
@@ -186,7 +175,7 @@ export class Session
     const { pingIntervalMs } = this.services.settings;
     // Spread over half of the interval, so that those who came together are not pinged together.
     const firstPingMs = pingIntervalMs * (0.5 + this.services.random() / 2);
-    this.#heartbeat.start(this.services.clock.now() + firstPingMs);
+    this.startPings(this.services.clock.now() + firstPingMs);
     this.#expireWithCredentials();
   }
 
@@ -194,11 +183,6 @@ export class Session
   renew(credentials: Credentials): void {
     this.#state = connected(credentials);
     this.#expireWithCredentials();
-  }
-
-  /** `expiryDue` is called at `atMs` at the latest. */
-  expireBy(atMs: number): void {
-    this.#heartbeat.expireBy(atMs);
   }
 
   /** Writes a reply or a push; a client that reads too slowly for it is closed. */
@@ -295,22 +279,22 @@ export class Session
   }
 
   pong(): void {
-    if (!this.#heartbeat.pong()) this.close('badRequest');
+    if (!this.takePong()) this.close('badRequest');
   }
 
-  connectOverdue(): void {
+  protected connectOverdue(): void {
     this.close('stale');
   }
 
-  pongOverdue(): void {
+  protected pongOverdue(): void {
     this.close('noPong');
   }
 
-  sendPing(): void {
+  protected sendPing(): void {
     this.tell({ type: 'serverPing' });
   }
 
-  expiryDue(nowMs: number): number {
+  protected expiryDue(nowMs: number): number {
     const connection = this.#expireConnection(nowMs);
     return this.isClosed ? NEVER : Math.min(connection, this.subscriptions.expireDue(nowMs));
   }
@@ -325,7 +309,7 @@ export class Session
     // First, for what hears of the end may want to end it, too.
     this.#state = CLOSED;
     this.services.counts.closes(String(why.code));
-    this.#heartbeat.stop();
+    this.stopHeartbeat();
     this.#intake?.close();
     this.#renewal?.abort();
     this.services.roster.closed(this);

@@ -47,7 +47,6 @@ export class Subscriptions implements SubscriptionOwner {
   readonly #session: SubscriptionsOwner;
   /** Also those that are still joining. */
   #all: Few<Subscription> = null;
-  #lagging: Set<Subscription> | null = null;
 
   constructor(session: SubscriptionsOwner) {
     this.#session = session;
@@ -142,9 +141,7 @@ export class Subscriptions implements SubscriptionOwner {
 
   /** The outbox has room again. */
   resume(): void {
-    const lagging = this.#lagging;
-    this.#lagging = null;
-    for (const subscription of lagging ?? []) subscription.resume();
+    for (const subscription of all(this.#all)) subscription.resume();
   }
 
   /** The connection is gone. */
@@ -152,16 +149,10 @@ export class Subscriptions implements SubscriptionOwner {
     for (const subscription of all(this.#all)) {
       this.#part(subscription, UNSUBSCRIBES.disconnect);
     }
-    this.#lagging = null;
   }
 
   tooSlow(): void {
     this.#session.close('slow');
-  }
-
-  lags(subscription: Subscription): void {
-    this.#lagging ??= new Set();
-    this.#lagging.add(subscription);
   }
 
   /** A client subscribes again by itself; what the server subscribed, only a new connection brings back. */
@@ -229,7 +220,6 @@ export class Subscriptions implements SubscriptionOwner {
   #part(subscription: Subscription, why: Close): boolean {
     const { channel, info, isAnnounced, isPresent, isJoined } = subscription;
     subscription.leave();
-    this.#lagging?.delete(subscription);
     if (find(this.#all, channel) !== subscription) return false;
     this.#all = without(this.#all, channel);
     const { presence, broker, events, fault } = this.#session.services;

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { limits } from '../../src/kernel/limits.ts';
 import { Turn } from '../../src/kernel/turn.ts';
 import type { Codec } from '../../src/protocol/codec.ts';
 import { Outbox } from '../../src/session/outbox.ts';
@@ -19,10 +20,11 @@ function rig({ bytesMax = 100, codec = json }: { bytesMax?: number; codec?: Code
   const turn = new Turn(() => {});
   const told: string[] = [];
   const owner = {
+    services: { turn, limits: limits({ outboxBytes: bytesMax }) },
     refused: () => void told.push('refused'),
     drained: () => void told.push('drained'),
   };
-  const outbox = new Outbox(owner, { transport, codec }, { turn, bytesMax });
+  const outbox = new Outbox(owner, transport, codec);
   const encoder = new TextEncoder();
   return {
     outbox,
