@@ -4,7 +4,7 @@ import type { Dialect, Place } from '../dialects/dialect.ts';
 import { DIALECTS } from '../dialects/dialects.ts';
 import { Client } from './client.ts';
 import type { Ear } from './ear.ts';
-import { BroadEar, KeenEar } from './ear.ts';
+import { BroadEar, CountingEar, KeenEar } from './ear.ts';
 import { Mouth } from './mouth.ts';
 import type { Address, Hearing, OpenOrder } from './orders.ts';
 import { Tally } from './tally.ts';
@@ -159,6 +159,7 @@ function channelsOf(hears: Hearing, index: number): string[] {
 /** None where it must not be kept in memory. */
 function earOf({ hears, crowd, speakers }: OpenOrder, i: number, tally: Tally): Ear | null {
   if (hears === null || crowd === 'slow') return null;
-  const keen = hears.each > 1 || speakers > 0 || i % KEEN_EVERY === 0;
-  return keen ? new KeenEar(tally) : new BroadEar(tally);
+  // Of many rooms nobody else may hear the same.
+  if (speakers > 0 || i % KEEN_EVERY === 0) return new KeenEar(tally);
+  return hears.each > 1 ? new CountingEar(tally) : new BroadEar(tally);
 }
