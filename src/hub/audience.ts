@@ -1,6 +1,8 @@
 /** The subscribers of one channel on this gateway, and what is on its way to them. */
 import type { Publication } from '../channel/publication.ts';
 import { weightOf } from '../channel/publication.ts';
+import type { Few } from '../kernel/few.ts';
+import { all, has, including, sizeOf, without } from '../kernel/few.ts';
 import type { Deferred, Turn } from '../kernel/turn.ts';
 import { Batch } from './fan-out.ts';
 import type { Encoder, Notice, Subscriber } from './subscriber.ts';
@@ -27,12 +29,13 @@ interface Delivery {
 export class Audience implements Deferred {
   readonly #channel: string;
   readonly #options: AudienceOptions;
-  readonly #subscribers = new Set<Subscriber>();
+  #subscribers: Few<Subscriber> = null;
   /** The same as a list, for whom the next parcel is; null after a change. */
   #list: readonly Subscriber[] | null = null;
-  #pending: Publication[] = [];
+  /** Null while there is nothing: most channels are quiet. */
+  #pending: Publication[] | null = null;
   #pendingBytes = 0;
-  readonly #parcels: Parcel[] = [];
+  #parcels: Parcel[] | null = null;
   #sending = false;
   /** The last publication that went out, while somebody here takes deltas. */
   #previous: Publication | null = null;
@@ -44,21 +47,22 @@ export class Audience implements Deferred {
   }
 
   get size(): number {
-    return this.#subscribers.size;
+    return sizeOf(this.#subscribers);
   }
 
   /** What was published before is not for it. */
   add(subscriber: Subscriber): void {
     this.endTurn();
-    if (this.#subscribers.has(subscriber)) return;
-    this.#subscribers.add(subscriber);
+    if (has(this.#subscribers, subscriber)) return;
+    this.#subscribers = including(this.#subscribers, subscriber);
     this.#list = null;
     if (subscriber.delta) this.#deltas += 1;
   }
 
   /** False when it was not there. */
   remove(subscriber: Subscriber): boolean {
-    if (!this.#subscribers.delete(subscriber)) return false;
+    if (!has(this.#subscribers, subscriber)) return false;
+    this.#subscribers = without(this.#subscribers, subscriber);
     this.#list = null;
     if (subscriber.delta) this.#deltas -= 1;
     if (this.#deltas === 0) this.#previous = null;
@@ -67,9 +71,13 @@ export class Audience implements Deferred {
 
   /** For the end of the turn, or now if that is too much to keep. */
   publish(publication: Publication): void {
-    if (this.#subscribers.size === 0) return;
-    if (this.#pending.length === 0) this.#options.turn.gather(this);
-    this.#pending.push(publication);
+    if (this.#subscribers === null) return;
+    if (this.#pending === null) {
+      this.#options.turn.gather(this);
+      this.#pending = [publication];
+    } else {
+      this.#pending.push(publication);
+    }
     this.#pendingBytes += weightOf(publication);
     if (this.#pendingBytes >= this.#options.flushBytes) this.endTurn();
   }
@@ -77,7 +85,7 @@ export class Audience implements Deferred {
   /** Tells who wants to know that somebody came or left, after all that was published before. */
   notify(notice: Notice): void {
     this.#seal();
-    this.#parcels.push({ notice });
+    this.#put({ notice });
     this.#send();
   }
 
@@ -85,7 +93,7 @@ export class Audience implements Deferred {
   lost(): void {
     this.endTurn();
     this.#previous = null;
-    const told = [...this.#subscribers];
+    const told = all(this.#subscribers);
     for (const subscriber of told) subscriber.lost();
   }
 
@@ -96,13 +104,18 @@ export class Audience implements Deferred {
   }
 
   #seal(): void {
-    if (this.#pending.length === 0) return;
+    if (this.#pending === null) return;
     const batch = new Batch(this.#channel, this.#pending, this.#previous);
-    this.#pending = [];
+    this.#pending = null;
     this.#pendingBytes = 0;
     if (this.#deltas > 0) this.#previous = batch.publications.at(-1) ?? null;
-    this.#list ??= [...this.#subscribers];
-    this.#parcels.push({ batch, to: this.#list });
+    this.#list ??= all(this.#subscribers);
+    this.#put({ batch, to: this.#list });
+  }
+
+  #put(parcel: Parcel): void {
+    this.#parcels ??= [];
+    this.#parcels.push(parcel);
   }
 
   #send(): void {
@@ -110,7 +123,7 @@ export class Audience implements Deferred {
     this.#sending = true;
     try {
       // What is sent may add to it.
-      for (let next = this.#parcels.shift(); next; next = this.#parcels.shift()) {
+      for (let next = this.#next(); next !== null; next = this.#next()) {
         if ('notice' in next) this.#sendNotice(next.notice);
         else this.#sendBatch(next);
       }
@@ -119,18 +132,24 @@ export class Audience implements Deferred {
     }
   }
 
+  #next(): Parcel | null {
+    const next = this.#parcels?.shift() ?? null;
+    if (next === null) this.#parcels = null;
+    return next;
+  }
+
   /** Who has left since it was made up gets nothing; as long as the list is the same, nobody has. */
   #sendBatch({ batch, to }: Delivery): void {
     for (const subscriber of to) {
-      if (to === this.#list || this.#subscribers.has(subscriber)) batch.deliverTo(subscriber);
+      if (to === this.#list || has(this.#subscribers, subscriber)) batch.deliverTo(subscriber);
     }
   }
 
   #sendNotice(notice: Notice): void {
     const encodings = new Map<Encoder, Uint8Array>();
-    const told = [...this.#subscribers];
+    const told = all(this.#subscribers);
     for (const subscriber of told) {
-      if (!subscriber.joinLeave || !this.#subscribers.has(subscriber)) continue;
+      if (!subscriber.joinLeave || !has(this.#subscribers, subscriber)) continue;
       const bytes = encodings.get(subscriber.encoder) ?? subscriber.encoder.encode(notice);
       encodings.set(subscriber.encoder, bytes);
       subscriber.notify(bytes);

@@ -9,7 +9,7 @@ import type { Maybe } from '../kernel/maybe.ts';
 import { chain } from '../kernel/maybe.ts';
 import type { AudienceOptions } from './audience.ts';
 import { Audience } from './audience.ts';
-import type { Return } from './lookups.ts';
+import type { LookupsOwner, Return } from './lookups.ts';
 import { Lookups, queryOf } from './lookups.ts';
 import type { Notice, Subscriber } from './subscriber.ts';
 
@@ -39,6 +39,11 @@ export interface Joined {
   readonly missed: readonly Publication[] | null;
 }
 
+interface Held {
+  readonly publication: Publication;
+  readonly epoch: string;
+}
+
 /** Called when a subscriber is attached: what it writes comes before the first publication. */
 type Welcome = (joined: Joined) => void;
 
@@ -49,7 +54,7 @@ type Welcome = (joined: Joined) => void;
  *
  *     (new) --> reading --> live --gap--> reading --> live …
  */
-export class Feed {
+export class Feed implements LookupsOwner {
   readonly channel: ChannelName;
   readonly tracked: boolean;
   readonly #context: FeedContext;
@@ -63,23 +68,17 @@ export class Feed {
   /** Where the feed was in the life of the stream before, if it was there when this one began. */
   #former: Position | null = null;
   #reading: Promise<void> | null = null;
-  #held: { publication: Publication; epoch: string }[] = [];
+  #held: Held[] | null = null;
   /** More came than could be held. */
   #overflowed = false;
-  /** Those whose reads for joining are under way, and the last that was delivered since. */
-  #joining = 0;
-  #tail: Publication[] = [];
-  readonly #lookups: Lookups;
+  /** Null while nobody comes back. */
+  #lookups: Lookups | null = null;
 
   constructor(channel: ChannelName, tracked: boolean, context: FeedContext) {
     this.channel = channel;
     this.tracked = tracked;
     this.#context = context;
     this.#audience = new Audience(channel, context);
-    this.#lookups = new Lookups({
-      reaches: (top) => this.#reaches(top),
-      mayKeep: (bytes) => context.mayKeep(this, bytes),
-    });
   }
 
   get size(): number {
@@ -88,6 +87,14 @@ export class Feed {
 
   get position(): Position | null {
     return this.tracked ? this.#here() : null;
+  }
+
+  get heldMax(): number {
+    return this.#context.heldMax;
+  }
+
+  mayKeep(bytes: number): boolean {
+    return this.#context.mayKeep(this, bytes);
   }
 
   /** Finds the feed's place in the stream. To be called once, when the bus is being listened to. */
@@ -127,8 +134,7 @@ export class Feed {
     // Before the feed has read its place: what comes is part of what it will read.
     if (this.tracked && this.#epoch === '' && this.#reading === null) return;
     if (this.#reading === null) this.#place(publication, epoch);
-    else if (this.#held.length < this.#context.heldMax) this.#held.push({ publication, epoch });
-    else this.#overflowed = true;
+    else this.#putOff({ publication, epoch });
   }
 
   /** Tells who wants to know that somebody came or left, after all that was published before. */
@@ -148,8 +154,15 @@ export class Feed {
 
   /** What is kept for those who come back is forgotten. */
   cool(): void {
-    this.#lookups.cool();
-    this.#forgetTail();
+    this.#lookups?.cool();
+    this.#forgetLookups();
+  }
+
+  /** Until what is being read is there. */
+  #putOff(held: Held): void {
+    this.#held ??= [];
+    if (this.#held.length < this.heldMax) this.#held.push(held);
+    else this.#overflowed = true;
   }
 
   #place(publication: Publication, epoch: string): void {
@@ -175,11 +188,7 @@ export class Feed {
       publication = { ...accepted, epoch: this.#epoch };
       this.#isReborn = false;
     }
-    if (isKept && this.#keepsTail) {
-      this.#tail.push(publication);
-      // The oldest is of use only to those who have been reading for longest.
-      if (this.#tail.length > this.#context.heldMax) this.#tail.shift();
-    }
+    if (isKept) this.#lookups?.delivered(publication);
     this.#audience.publish(publication);
   }
 
@@ -215,7 +224,7 @@ export class Feed {
     this.#context.count('lost');
     // What was published before belongs to the place before.
     this.#audience.endTurn();
-    this.#tail = [];
+    this.#lookups?.lost();
     this.#moveTo(top);
     this.#audience.lost();
   }
@@ -257,29 +266,30 @@ export class Feed {
     return this.#reading;
   }
 
-  #endReading(): { held: { publication: Publication; epoch: string }[]; overflowed: boolean } {
-    const ended = { held: this.#held, overflowed: this.#overflowed };
-    this.#held = [];
+  #endReading(): { held: readonly Held[]; overflowed: boolean } {
+    const ended = { held: this.#held ?? [], overflowed: this.#overflowed };
+    this.#held = null;
     this.#overflowed = false;
     this.#reading = null;
     return ended;
   }
 
   #joinSince(back: Return, subscriber: Subscriber, welcome: Welcome): Maybe<void> {
+    const lookups = (this.#lookups ??= new Lookups(this));
     const done = (): void => {
-      this.#joining -= 1;
-      this.#forgetTail();
+      lookups.end();
+      this.#forgetLookups();
     };
-    this.#joining += 1;
+    lookups.begin();
     let joined: Maybe<void>;
     try {
-      const lookup = this.#lookups.of(back, () => ({
+      const lookup = lookups.of(back, () => ({
         asked: this.#here(),
         page: this.#context.read(this.channel, queryOf(back)),
       }));
       joined = chain(lookup.page, (page) =>
         chain(this.#catchUp(page.top, lookup.asked), () => {
-          const missed = this.#missed(back, page);
+          const missed = this.#missed(back, page, lookups.tail);
           this.#isReborn ||= missed !== null && back.since.epoch !== this.#epoch;
           this.#attach(subscriber, missed, welcome);
         }),
@@ -319,24 +329,13 @@ export class Feed {
    * in that life than it has: whoever has more of it has lost it, too. This feed heard that life to
    * its end, so it can vouch for readers who were no further.
    */
-  #missed(back: Return, page: Page): readonly Publication[] | null {
+  #missed(back: Return, page: Page, tail: readonly Publication[]): readonly Publication[] | null {
     const missed = back.mode === 'cache' ? latestSince : missedSince;
-    return missed(back.since, { ...page, former: this.#former }, this.#tail, this.#here());
+    return missed(back.since, { ...page, former: this.#former }, tail, this.#here());
   }
 
-  get #keepsTail(): boolean {
-    return this.#joining > 0 || this.#lookups.areWarm;
-  }
-
-  #forgetTail(): void {
-    if (!this.#keepsTail) this.#tail = [];
-  }
-
-  /** The tail begins where a page with this top ends, or before. */
-  #reaches(top: Position): boolean {
-    if (top.epoch !== this.#epoch) return false;
-    const [first] = this.#tail;
-    return top.offset === this.#offset || (first !== undefined && first.offset <= top.offset + 1);
+  #forgetLookups(): void {
+    if (this.#lookups?.isIdle === true) this.#lookups = null;
   }
 
   #attach(subscriber: Subscriber, missed: readonly Publication[] | null, welcome: Welcome): void {

@@ -1,8 +1,10 @@
 /**
  * The history reads of those who come back to a channel. A crowd that comes together shares one, and
- * those who come a moment later share it, too: after a break that is nearly all of them.
+ * those who come a moment later share it, too: after a break that is nearly all of them. What is
+ * delivered meanwhile is kept for them.
  */
 import { weightOf } from '../channel/publication.ts';
+import type { Publication } from '../channel/publication.ts';
 import type { Page, Position, Query } from '../channel/recovery.ts';
 import type { Maybe } from '../kernel/maybe.ts';
 
@@ -21,9 +23,11 @@ export interface Lookup {
   readonly page: Maybe<Page>;
 }
 
-export interface LookupsContext {
-  /** Whether what was delivered since a page with this top is at hand. */
-  reaches(top: Position): boolean;
+/** The feed, as its lookups see it. */
+export interface LookupsOwner {
+  readonly position: Position | null;
+  /** Publications that may be kept for those who are about to join. */
+  readonly heldMax: number;
   /** A page of so many bytes would be kept until `cool`; false where that is too much. */
   mayKeep(bytes: number): boolean;
 }
@@ -31,19 +35,47 @@ export interface LookupsContext {
 /** Of one channel: crowds that were cut off together come from one place, or from a few. */
 const KEPT_MAX = 4;
 
+/** There while somebody joins, and for a moment after that. */
 export class Lookups {
-  readonly #context: LookupsContext;
-  /** By what is asked. Made with the first that takes its time. */
-  #underWay: Map<string, Lookup> | null = null;
-  #kept: Map<string, Lookup & { readonly page: Page }> | null = null;
+  readonly #feed: LookupsOwner;
+  /** Those whose reads for joining are under way. */
+  #joining = 0;
+  /** What was delivered since the first of them began. */
+  #tail: Publication[] = [];
+  /** By what is asked. */
+  readonly #underWay = new Map<string, Lookup>();
+  readonly #kept = new Map<string, Lookup & { readonly page: Page }>();
 
-  constructor(context: LookupsContext) {
-    this.#context = context;
+  constructor(feed: LookupsOwner) {
+    this.#feed = feed;
   }
 
-  /** Pages are kept, so what is delivered has to be, too. */
-  get areWarm(): boolean {
-    return this.#kept !== null;
+  get isIdle(): boolean {
+    return this.#joining === 0 && this.#kept.size === 0;
+  }
+
+  get tail(): readonly Publication[] {
+    return this.#tail;
+  }
+
+  /** Somebody asks, and is done with it at `end`. */
+  begin(): void {
+    this.#joining += 1;
+  }
+
+  end(): void {
+    this.#joining -= 1;
+  }
+
+  delivered(publication: Publication): void {
+    this.#tail.push(publication);
+    // The oldest is of use only to those who have been reading for longest.
+    if (this.#tail.length > this.#feed.heldMax) this.#tail.shift();
+  }
+
+  /** What was delivered before is of another place. */
+  lost(): void {
+    this.#tail = [];
   }
 
   /**
@@ -52,16 +84,15 @@ export class Lookups {
    */
   of(back: Return, begin: () => Lookup): Lookup {
     const key = keyOf(back);
-    const underWay = this.#underWay?.get(key);
+    const underWay = this.#underWay.get(key);
     if (underWay !== undefined) return underWay;
-    const kept = this.#kept?.get(key);
-    if (kept !== undefined && this.#context.reaches(kept.page.top)) return kept;
+    const kept = this.#kept.get(key);
+    if (kept !== undefined && this.#reaches(kept.page.top)) return kept;
     const lookup = begin();
     const { asked, page } = lookup;
     if (page instanceof Promise) {
-      this.#underWay ??= new Map();
       this.#underWay.set(key, lookup);
-      const ended = (): void => this.#end(key);
+      const ended = (): void => void this.#underWay.delete(key);
       page.then((read) => {
         ended();
         this.#keep(key, { asked, page: read });
@@ -72,20 +103,20 @@ export class Lookups {
 
   /** What was kept is forgotten. */
   cool(): void {
-    this.#kept = null;
+    this.#kept.clear();
   }
 
-  #end(key: string): void {
-    this.#underWay?.delete(key);
-    if (this.#underWay?.size === 0) this.#underWay = null;
+  /** The tail begins where a page with this top ends, or before. */
+  #reaches(top: Position): boolean {
+    const here = this.#feed.position;
+    if (here === null || top.epoch !== here.epoch) return false;
+    const [first] = this.#tail;
+    return top.offset === here.offset || (first !== undefined && first.offset <= top.offset + 1);
   }
 
   #keep(key: string, lookup: Lookup & { readonly page: Page }): void {
-    const isKnown = this.#kept?.has(key) === true;
-    if (!isKnown && (this.#kept?.size ?? 0) >= KEPT_MAX) return;
-    if (!this.#context.mayKeep(bytesOf(lookup.page))) return;
-    this.#kept ??= new Map();
-    this.#kept.set(key, lookup);
+    if (!this.#kept.has(key) && this.#kept.size >= KEPT_MAX) return;
+    if (this.#feed.mayKeep(bytesOf(lookup.page))) this.#kept.set(key, lookup);
   }
 }
 

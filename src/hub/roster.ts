@@ -1,6 +1,8 @@
 /** Who is connected to this gateway. */
 import type { ChannelName } from '../channel/name.ts';
 import type { Data } from '../kernel/data.ts';
+import type { Few } from '../kernel/few.ts';
+import { all, including, without } from '../kernel/few.ts';
 import type { Close } from '../protocol/close.ts';
 import type { SubscriptionOptions } from '../channel/subscription-options.ts';
 import type { Position } from '../channel/recovery.ts';
@@ -31,8 +33,7 @@ export class Roster {
   /** Those that have not connected yet. */
   readonly #opening = new Set<Peer>();
   readonly #clients = new Map<string, Peer>();
-  /** A set only for a user with several connections: most have one, and a set of one weighs 200 bytes. */
-  readonly #users = new Map<string, Peer | Set<Peer>>();
+  readonly #users = new Map<string, Few<Peer>>();
 
   get size(): number {
     return this.#opening.size + this.#clients.size;
@@ -61,20 +62,17 @@ export class Roster {
     this.#opening.delete(peer);
     this.#clients.set(peer.client, peer);
     if (peer.user === '') return;
-    const known = this.#users.get(peer.user);
-    if (known === undefined) this.#users.set(peer.user, peer);
-    else if (known instanceof Set) known.add(peer);
-    else if (known !== peer) this.#users.set(peer.user, new Set([known, peer]));
+    this.#users.set(peer.user, including(this.#users.get(peer.user) ?? null, peer));
   }
 
   closed(peer: Peer): void {
     this.#opening.delete(peer);
     if (this.#clients.get(peer.client) === peer) this.#clients.delete(peer.client);
-    const known = this.#users.get(peer.user);
-    if (known === peer) this.#users.delete(peer.user);
-    else if (known instanceof Set && known.delete(peer) && known.size === 0) {
-      this.#users.delete(peer.user);
-    }
+    const known = this.#users.get(peer.user) ?? null;
+    if (known === null) return;
+    const others = without(known, peer);
+    if (others === null) this.#users.delete(peer.user);
+    else this.#users.set(peer.user, others);
   }
 
   client(id: string): Peer | null {
@@ -83,8 +81,6 @@ export class Roster {
 
   /** A copy: what is done to the sessions may change who is connected. */
   ofUser(user: string): readonly Peer[] {
-    const known = this.#users.get(user);
-    if (known === undefined) return [];
-    return known instanceof Set ? [...known] : [known];
+    return all(this.#users.get(user) ?? null);
   }
 }

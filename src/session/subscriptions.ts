@@ -10,8 +10,8 @@ import type { Close, CloseKind } from '../protocol/close.ts';
 import type { ServerMessage } from '../protocol/frames.ts';
 import type { ClientInfo } from '../channel/publication.ts';
 import { UNSUBSCRIBES } from '../protocol/close.ts';
-import type { Few } from './few.ts';
-import { all, find, including, sizeOf, without } from './few.ts';
+import type { ByChannel } from './by-channel.ts';
+import { all, find, including, sizeOf, without } from './by-channel.ts';
 import { NEVER } from './heartbeat.ts';
 import type { Outbox } from './outbox.ts';
 import type { Services } from './services.ts';
@@ -46,7 +46,7 @@ export interface SubscriptionsOwner {
 export class Subscriptions implements SubscriptionOwner {
   readonly #session: SubscriptionsOwner;
   /** Also those that are still joining. */
-  #all: Few<Subscription> = null;
+  #all: ByChannel<Subscription> = null;
 
   constructor(session: SubscriptionsOwner) {
     this.#session = session;

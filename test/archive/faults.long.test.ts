@@ -7,7 +7,7 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { Postgres } from '../../src/archive/postgres.ts';
 import { Upkeep } from '../../src/archive/upkeep.ts';
 import { ManualClock } from '../support/clock.ts';
-import { api, meter } from '../support/http.ts';
+import { api, ask, meter } from '../support/http.ts';
 import { KeptLog } from '../support/log.ts';
 import { PostgresServer } from '../support/postgres.ts';
 import { Program } from '../support/program.ts';
@@ -213,6 +213,7 @@ test('of a gateway that is killed the others archive what it had acknowledged', 
     ]);
     const http = `http://127.0.0.1:${program.port}`;
     await vi.waitFor(async () => expect(await isUp({ http })).toBe(true), SOON);
+    await vi.waitFor(async () => expect((await ask(`${http}/ready`)).status).toBe(200), SOON);
     const channel = channelIn('chat');
     const other = channelIn('chat');
     const loads = [channel, other].map((name) => new HttpLoad(program.port, name, 4));

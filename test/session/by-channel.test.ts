@@ -2,8 +2,8 @@ import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { ChannelName } from '../../src/channel/name.ts';
 import { channelNameOf } from '../../src/channel/name.ts';
-import type { Few } from '../../src/session/few.ts';
-import { all, find, including, sizeOf, without } from '../../src/session/few.ts';
+import type { ByChannel } from '../../src/session/by-channel.ts';
+import { all, find, including, sizeOf, without } from '../../src/session/by-channel.ts';
 
 interface Item {
   readonly channel: ChannelName;
@@ -11,27 +11,27 @@ interface Item {
 
 const NAMES = ['a', 'b', 'c'].map((text) => channelNameOf(text, 255));
 
-test('a few are what a map of them would be', () => {
+test('a some are what a map of them would be', () => {
   const step = fc.record({
     does: fc.constantFrom('include', 'include', 'take out'),
     channel: fc.constantFrom(...NAMES),
   });
   fc.assert(
     fc.property(fc.array(step), (steps) => {
-      let few: Few<Item> = null;
+      let some: ByChannel<Item> = null;
       const map = new Map<ChannelName, Item>();
       for (const { does, channel } of steps) {
         if (does === 'take out') {
-          few = without(few, channel);
+          some = without(some, channel);
           map.delete(channel);
         } else {
           const item = { channel };
-          few = including<Item>(few, item);
+          some = including<Item>(some, item);
           map.set(channel, item);
         }
-        expect(sizeOf(few)).toBe(map.size);
-        expect([...all(few)]).toEqual([...map.values()]);
-        for (const name of NAMES) expect(find(few, name)).toBe(map.get(name) ?? null);
+        expect(sizeOf(some)).toBe(map.size);
+        expect([...all(some)]).toEqual([...map.values()]);
+        for (const name of NAMES) expect(find(some, name)).toBe(map.get(name) ?? null);
       }
     }),
   );
@@ -39,14 +39,14 @@ test('a few are what a map of them would be', () => {
 
 test('all of them may be taken out one by one, as they come', () => {
   for (const names of [[], NAMES.slice(1), NAMES]) {
-    let few: Few<Item> = null;
-    for (const channel of names) few = including<Item>(few, { channel });
+    let some: ByChannel<Item> = null;
+    for (const channel of names) some = including<Item>(some, { channel });
     const seen = [];
-    for (const { channel } of all(few)) {
+    for (const { channel } of all(some)) {
       seen.push(channel);
-      few = without(few, channel);
+      some = without(some, channel);
     }
     expect(seen).toEqual(names);
-    expect(sizeOf(few)).toBe(0);
+    expect(sizeOf(some)).toBe(0);
   }
 });
