@@ -14,6 +14,8 @@ export interface SubscriptionOwner {
   readonly outbox: Outbox;
   /** The reader of this subscription's channel is too slow, and its rule is to disconnect. */
   tooSlow(): void;
+  /** The outbox has no room; `resume` is wanted when it has. */
+  lags(subscription: Subscription): void;
   /** The subscription cannot go on without a gap. */
   lost(subscription: Subscription): void;
   countSlow(policy: SlowConsumer): void;
@@ -114,7 +116,7 @@ export class Subscription implements Subscriber {
     return this.terms.delta ? whole(publication, this.encoder) : publication;
   }
 
-  /** The outbox has room again: makes up for what was not sent, if it lags. */
+  /** The outbox has room again: makes up for what was not sent. */
   resume(): void {
     const lag = this.#lag;
     const feed = this.#feed;
@@ -150,6 +152,7 @@ export class Subscription implements Subscriber {
     const all = [...kept, ...publications];
     const latest = all.findLast(({ offset }) => offset > 0) ?? all.at(-1);
     if (latest === undefined) return;
+    if (this.#lag === null) this.#owner.lags(this);
     this.#lag = { kind: 'latest', publication: latest };
   }
 
@@ -163,6 +166,7 @@ export class Subscription implements Subscriber {
     this.#lag = { kind: 'skip', since };
     feed.hold();
     feed.leave(this);
+    this.#owner.lags(this);
   }
 
   #rejoin(feed: Feed, since: Position): void {

@@ -47,6 +47,8 @@ export class Subscriptions implements SubscriptionOwner {
   readonly #session: SubscriptionsOwner;
   /** Also those that are still joining. */
   #all: ByChannel<Subscription> = null;
+  /** Who has waited for room the longest comes first. */
+  #lagging: Set<Subscription> | null = null;
 
   constructor(session: SubscriptionsOwner) {
     this.#session = session;
@@ -141,7 +143,9 @@ export class Subscriptions implements SubscriptionOwner {
 
   /** The outbox has room again. */
   resume(): void {
-    for (const subscription of all(this.#all)) subscription.resume();
+    const lagging = this.#lagging;
+    this.#lagging = null;
+    for (const subscription of lagging ?? []) subscription.resume();
   }
 
   /** The connection is gone. */
@@ -149,10 +153,16 @@ export class Subscriptions implements SubscriptionOwner {
     for (const subscription of all(this.#all)) {
       this.#part(subscription, UNSUBSCRIBES.disconnect);
     }
+    this.#lagging = null;
   }
 
   tooSlow(): void {
     this.#session.close('slow');
+  }
+
+  lags(subscription: Subscription): void {
+    this.#lagging ??= new Set();
+    this.#lagging.add(subscription);
   }
 
   /** A client subscribes again by itself; what the server subscribed, only a new connection brings back. */
@@ -220,6 +230,7 @@ export class Subscriptions implements SubscriptionOwner {
   #part(subscription: Subscription, why: Close): boolean {
     const { channel, info, isAnnounced, isPresent, isJoined } = subscription;
     subscription.leave();
+    this.#lagging?.delete(subscription);
     if (find(this.#all, channel) !== subscription) return false;
     this.#all = without(this.#all, channel);
     const { presence, broker, events, fault } = this.#session.services;

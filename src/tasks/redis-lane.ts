@@ -10,8 +10,8 @@ import { RedisRun } from './redis-run.ts';
 export interface LaneContext extends RunContext {
   /** Opened when it is first wanted. @throws {RedisAway} */
   readonly queue: () => Promise<RedisQueue>;
-  /** When the link to Redis came up; it may be down again. */
-  readonly upAtMs: () => number;
+  /** Redis is back since a moment ago, and others may have to tell what they did. */
+  readonly othersReturn: () => boolean;
   readonly lockMs: number;
   readonly sweepMs: number;
 }
@@ -130,15 +130,15 @@ export class RedisLane {
   }
 
   async #sweep(queue: RedisQueue): Promise<void> {
-    const { clock, sweepMs, lockMs, upAtMs, count } = this.#context;
+    const { clock, sweepMs, othersReturn, count } = this.#context;
     const now = clock.now();
     if (now - this.#sweptAtMs < sweepMs) return;
     this.#sweptAtMs = now;
+    if (!othersReturn()) {
+      const lost = await queue.sweep();
+      if (lost.length > 0) count('swept', lost.length);
+    }
     this.#waiting = await queue.waiting();
-    // Redis may have been away, and others, who come back later, may have to tell what they did.
-    if (now - upAtMs() < lockMs) return;
-    const lost = await queue.sweep();
-    if (lost.length > 0) count('swept', lost.length);
   }
 
   /** Says again and again that what this gateway has is its own, as long as it has something. */

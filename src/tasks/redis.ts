@@ -62,7 +62,7 @@ export class RedisTasks implements Tasks {
   #opening: Promise<void> | null = null;
   /** Tasks that were cancelled here, and of which somebody is told. */
   readonly #telling = new Set<Promise<void>>();
-  #upAtMs = 0;
+  #returnedAtMs = -Infinity;
   #isStarted = false;
   #closed: Promise<void> | null = null;
 
@@ -82,8 +82,10 @@ export class RedisTasks implements Tasks {
     };
     this.#calls = new RedisCalls(redis, heard, options);
     // The bus may be up before the link is.
+    let wasUp = false;
     redis.link.onUp(() => {
-      this.#upAtMs = options.clock.now();
+      if (wasUp) this.#noteReturn();
+      wasUp = true;
       void this.#look();
     });
   }
@@ -232,10 +234,28 @@ export class RedisTasks implements Tasks {
       outcomes: this.#outcomes,
       abandoned: this.#abandon.signal,
       queue: () => this.#queueOf(name),
-      upAtMs: () => this.#upAtMs,
+      othersReturn: () => this.#othersReturn(),
     });
     this.#lanes.set(name, lane);
     return lane;
+  }
+
+  /**
+   * Redis is back, or a part of it. For as long as a task is held nothing is taken over then; and
+   * after that it is for twice as long at least, though the link may come and go.
+   */
+  #noteReturn(): void {
+    const now = this.#options.clock.now();
+    const { lockMs = LOCK_MS } = this.#options;
+    const sinceMs = now - this.#returnedAtMs;
+    if (sinceMs < 0 || sinceMs >= 3 * lockMs) this.#returnedAtMs = now;
+  }
+
+  #othersReturn(): boolean {
+    const { clock, lockMs = LOCK_MS } = this.#options;
+    const sinceMs = clock.now() - this.#returnedAtMs;
+    // A clock that was set back delays nothing.
+    return sinceMs >= 0 && sinceMs < lockMs;
   }
 
   /** @throws {RedisAway} */

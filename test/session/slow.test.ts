@@ -434,4 +434,22 @@ describe('channels of one connection', () => {
     peer.cut();
     expect(await rig.leftovers()).toEqual({});
   });
+
+  test('have their turn, though there is room for one alone each time', async () => {
+    const rig = gateway({ namespaces: { default: LATEST }, limits: LIMITS });
+    const peer = await rig.connected();
+    const channels = ['room', 'hall', 'yard'];
+    for (const channel of channels) await peer.subscribe(channel);
+    peer.transport.slow = true;
+    const large = (n: number): unknown => ({ n, pad: 'x'.repeat(1200) });
+    for (const n of numbers(1, 24)) {
+      for (const channel of channels) await rig.publish(large(n), channel);
+      await settle();
+      peer.transport.drain(true);
+      await settle();
+    }
+    for (const channel of channels) expect(peer.heard(channel).length).toBeGreaterThan(6);
+    peer.cut();
+    expect(await rig.leftovers()).toEqual({});
+  });
 });

@@ -89,9 +89,15 @@ export class Peer {
     { connect = {}, ...options }: PeerOptions & { readonly connect?: Message } = {},
   ): Promise<Peer> {
     const peer = await Peer.open(url, options);
-    const { error } = await peer.ask({ connect });
-    if (error !== undefined) throw new Error(`not connected: ${error.message}`);
-    return peer;
+    try {
+      const { error } = await peer.ask({ connect });
+      if (error !== undefined) throw new Error(`not connected: ${error.message}`);
+      return peer;
+    } catch (error) {
+      // Whoever called has nothing to end it by, and it may be answered yet.
+      peer.cut();
+      throw error;
+    }
   }
 
   /** Sends the messages as one frame. */
