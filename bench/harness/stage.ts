@@ -105,7 +105,7 @@ const DEFAULTS = {
   /** Far over what the window of a driver lets gather: a peer that loses messages shows nothing. */
   backlogBytes: 64 * 1024 * 1024,
   redis: null,
-  pings: false,
+  idle: false,
 } as const;
 
 export class Stage {

@@ -11,6 +11,8 @@ const CONNECTIONS = 10_000;
  */
 const WARM = 5000;
 const AT_ONCE = 100;
+/** Until all of the greeting is over. */
+const SILENCE_MS = 1000;
 /**
  * V8's young generation grows to twice 16 MiB with the rate at which objects are made, and stays
  * resident. That is no cost of a connection, and would be counted as one when it happens between
@@ -19,7 +21,7 @@ const AT_ONCE = 100;
 const YOUNG_AT_FULL_SIZE = ['--min-semi-space-size=16', '--max-semi-space-size=16'];
 
 async function measure(stage: Stage, channels: number): Promise<Measure> {
-  const system = await stage.system({ pings: true }, { flags: YOUNG_AT_FULL_SIZE });
+  const system = await stage.system({ idle: true }, { flags: YOUNG_AT_FULL_SIZE });
   await system.churn();
   const fresh = await system.memory();
   const driver = stage.driver();
@@ -37,9 +39,10 @@ async function measure(stage: Stage, channels: number): Promise<Measure> {
     });
   };
   await connect(0, WARM);
+  await sleep(SILENCE_MS);
   const before = await system.memory();
   await connect(WARM, CONNECTIONS);
-  await sleep(1000);
+  await sleep(SILENCE_MS);
   const after = await system.memory();
   const { snapshot } = stage.options;
   if (snapshot !== null) await system.snapshot(snapshot);

@@ -15,8 +15,16 @@ interface ProcessModule {
   readonly tuneV8?: typeof tuneV8Type;
 }
 
+/** A publisher at full speed, or one that was held up and makes up for it, is what these keep away. */
+const FULL_SPEED = {
+  framesPerSecond: 0,
+  commandsPerSecond: 0,
+  mailboxMessages: 100_000,
+  mailboxBytes: '64MiB',
+};
+
 async function start(options: SystemOptions): Promise<Started> {
-  const { secret, apiKey, root, history, presence, slowConsumer, redis, pings } = options;
+  const { secret, apiKey, root, history, presence, slowConsumer, redis, idle } = options;
   const { tuneV8 } = await load<ProcessModule>(root, 'src/process.ts');
   tuneV8?.();
   const { createGateway } = await load<GatewayModule>(root, 'src/gateway.ts');
@@ -26,19 +34,13 @@ async function start(options: SystemOptions): Promise<Started> {
     port: 0,
     tokens: { hmacSecret: secret },
     api: { keys: [apiKey] },
-    // A publisher at full speed, or one that was held up and makes up for it, is what these keep away.
-    limits: {
-      framesPerSecond: 0,
-      commandsPerSecond: 0,
-      mailboxMessages: 100_000,
-      mailboxBytes: '64MiB',
-    },
+    limits: idle ? {} : FULL_SPEED,
     namespaces: {
       default: { subscribe: 'client', publish: 'client', slowConsumer, presence, ...kept },
     },
     hooks: { rpc: ({ data }) => data },
     ...(redis === null ? {} : { redis: { url: redis } }),
-    ...(pings ? {} : { ping: { interval: '1h' } }),
+    ...(idle ? {} : { ping: { interval: '1h' } }),
   });
   const { port } = await gateway.start();
   await ready(port);

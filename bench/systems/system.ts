@@ -16,8 +16,8 @@ export interface SystemOptions {
   readonly backlogBytes: number;
   /** What instances share; null where there is one alone. */
   readonly redis: string | null;
-  /** Whether clients are asked whether they live. */
-  readonly pings: boolean;
+  /** Clients are to be silent, so all that is there by default may stay: pings, and bounds of one client. */
+  readonly idle: boolean;
 }
 
 export interface Started {

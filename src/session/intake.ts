@@ -1,5 +1,4 @@
 /** What comes in on one connection: from bytes to commands that are carried out in their order. */
-import { Bucket } from '../kernel/bucket.ts';
 import { Refusal } from '../kernel/errors.ts';
 import type { Lane, MailboxOwner, Run } from '../kernel/mailbox.ts';
 import { Mailbox } from '../kernel/mailbox.ts';
@@ -9,10 +8,12 @@ import type { Command, Reply, ServerMessage } from '../protocol/frames.ts';
 import type { CloseKind, Close } from '../protocol/close.ts';
 import { laneOf } from './lanes.ts';
 import type { Outbox } from './outbox.ts';
+import type { Rated } from './rates.ts';
+import { takeCommands, takeFrame } from './rates.ts';
 import type { Services } from './services.ts';
 
 /** The session, as its intake sees it. */
-export interface IntakeOwner {
+export interface IntakeOwner extends Rated {
   readonly services: Services;
   readonly outbox: Outbox;
   readonly client: string;
@@ -33,28 +34,26 @@ export interface IntakeOwner {
 export class Intake implements MailboxOwner<Command> {
   readonly #session: IntakeOwner;
   readonly #mailbox: Mailbox<Command>;
-  /** Made with the first message, and only where there is a rate to keep. */
-  #frames: Bucket | null = null;
-  #commands: Bucket | null = null;
 
   constructor(session: IntakeOwner) {
     this.#session = session;
     this.#mailbox = new Mailbox(this, session.services.limits);
   }
 
-  /** Nothing is under way here, and there is no rate to remember. */
+  /** Nothing is under way. */
   get isIdle(): boolean {
-    return this.#mailbox.size === 0 && this.#frames === null && this.#commands === null;
+    return this.#mailbox.size === 0;
   }
 
   receive(frame: Uint8Array): void {
-    if (!this.#mayTakeFrame()) {
+    const { limits, clock } = this.#session.services;
+    if (!takeFrame(this.#session, limits, clock.now())) {
       this.#session.close('tooManyRequests');
       return;
     }
     const commands = this.#decode(frame);
     if (commands === null) return;
-    if (!this.#mayTakeCommands(commands.length)) {
+    if (!takeCommands(this.#session, commands.length, { limits, nowMs: clock.now() })) {
       this.#session.close('tooManyRequests');
       return;
     }
@@ -101,23 +100,7 @@ export class Intake implements MailboxOwner<Command> {
 
   /** Called by the mailbox. */
   rested(): void {
-    if (this.isIdle) this.#session.rested();
-  }
-
-  #mayTakeFrame(): boolean {
-    const { limits, clock } = this.#session.services;
-    if (limits.framesPerSecond === 0) return true;
-    const now = clock.now();
-    this.#frames ??= new Bucket(limits.framesPerSecond, now);
-    return this.#frames.take(limits.framesPerSecond, now);
-  }
-
-  #mayTakeCommands(count: number): boolean {
-    const { limits, clock } = this.#session.services;
-    if (limits.commandsPerSecond === 0) return true;
-    const now = clock.now();
-    this.#commands ??= new Bucket(limits.commandsPerSecond, now);
-    return this.#commands.take(limits.commandsPerSecond, now, count);
+    this.#session.rested();
   }
 
   #decode(frame: Uint8Array): readonly Command[] | null {

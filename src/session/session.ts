@@ -21,6 +21,7 @@ import type { IntakeOwner } from './intake.ts';
 import { Intake } from './intake.ts';
 import type { OutboxOwner } from './outbox.ts';
 import { Outbox } from './outbox.ts';
+import { unspent } from './rates.ts';
 import type { RenewalOwner } from './renewal.ts';
 import { renewByServer } from './renewal.ts';
 import type { Services } from './services.ts';
@@ -78,6 +79,9 @@ export class Session
   readonly client: string;
   /** '' before the connect and for an anonymous client; kept to the end. */
   user = '';
+  framesLeft: number;
+  commandsLeft: number;
+  filledAt: number;
   readonly #run: RunCommand;
   /** Only while something comes in or is under way: most connections are idle. */
   #intake: Intake | null = null;
@@ -94,7 +98,12 @@ export class Session
     this.#state = { kind: 'opened', origin };
     this.outbox = new Outbox(this, transport, codec);
     this.subscriptions = new Subscriptions(this);
-    this.awaitConnect(services.clock.now() + services.limits.connectTimeoutMs);
+    const nowMs = services.clock.now();
+    const { framesLeft, commandsLeft, filledAt } = unspent(services.limits, nowMs);
+    this.framesLeft = framesLeft;
+    this.commandsLeft = commandsLeft;
+    this.filledAt = filledAt;
+    this.awaitConnect(nowMs + services.limits.connectTimeoutMs);
     services.roster.opened(this);
   }
 
