@@ -91,6 +91,7 @@ let missed = 0;
 let isCatchingUp = false;
 
 chat.on('subscribed', (event) => {
+  people.isAsked();
   chat.presence().then((infos) => people.are(infos), ignore);
   if (!event.wasRecovering) void begin(event);
   else if (event.recovered) catchUp();

@@ -16,6 +16,8 @@ export class People {
   readonly #list = byId('people', HTMLUListElement);
   readonly #line = byId('typing', HTMLParagraphElement);
   #people = new Map<string, Person>();
+  /** Who came (true) and went since it was asked who is here; null while nobody waits for that. */
+  #changes: Map<string, boolean> | null = null;
   /** By connection: a name may come before it is known who is here. */
   readonly #names = new Map<string, string>();
   /** The connection of this page. */
@@ -39,11 +41,22 @@ export class People {
     this.#show();
   }
 
-  /** All who are here. */
+  /** It is asked who is here. Who comes or goes in the frame of the answer is heard of before it. */
+  isAsked(): void {
+    this.#changes = new Map();
+  }
+
+  /** The answer: all who are here. */
   are(infos: readonly ClientInfo[]): void {
     const before = this.#people;
+    const here = new Set(infos.map(({ client }) => client));
+    for (const [client, came] of this.#changes ?? []) {
+      if (came) here.add(client);
+      else here.delete(client);
+    }
+    this.#changes = null;
     this.#people = new Map(
-      infos.map(({ client }) => [client, before.get(client) ?? { typing: null }]),
+      [...here].map((client) => [client, before.get(client) ?? { typing: null }]),
     );
     for (const [client, person] of before) {
       if (!this.#people.has(client)) stopTyping(person);
@@ -52,11 +65,13 @@ export class People {
   }
 
   joined({ client }: ClientInfo): void {
+    this.#changes?.set(client, true);
     if (!this.#people.has(client)) this.#people.set(client, { typing: null });
     this.#show();
   }
 
   left({ client }: ClientInfo): void {
+    this.#changes?.set(client, false);
     const person = this.#people.get(client);
     if (person !== undefined) stopTyping(person);
     this.#people.delete(client);

@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from 'vi
 import type { Gateway } from '../../src/gateway.ts';
 import { createGateway } from '../../src/gateway.ts';
 import { startGateway } from '../support/gateway.ts';
+import { Peer } from '../support/peer.ts';
 import { buildPage, launch } from './browser.ts';
 
 let browser: Browser;
@@ -45,8 +46,13 @@ interface Person {
 }
 
 /** Somebody who leaves after the test. */
-async function enter(url: string, name: string, options?: BrowserContextOptions): Promise<Person> {
-  const person = await open(url, name, options);
+async function enter(
+  url: string,
+  name: string,
+  options?: BrowserContextOptions,
+  prepare?: (page: Page) => Promise<void>,
+): Promise<Person> {
+  const person = await open(url, name, options, prepare);
   onTestFinished(() => person.page.context().close());
   return person;
 }
@@ -61,6 +67,7 @@ async function open(
   url: string,
   name: string,
   options: BrowserContextOptions = {},
+  prepare: (page: Page) => Promise<void> = () => Promise.resolve(),
 ): Promise<Person> {
   const context = await browser.newContext({ ...QUIET, ...options });
   const page = await context.newPage();
@@ -69,6 +76,7 @@ async function open(
   page.on('console', (message) => {
     if (message.type() !== 'log') complaints.push(`${name}: ${message.text()}`);
   });
+  await prepare(page);
   await page.goto(`${url}/`);
   const person: Person = {
     page,
@@ -146,6 +154,35 @@ test('who is here, by their names, until they leave', async () => {
   await grace.name.fill('Grace');
   await grace.name.press('Enter');
   await soon(() => ada.people.allTextContents()).toEqual(['Ada you', 'Grace']);
+});
+
+test('who comes in the frame that says who is here is seen', async () => {
+  const own = await startGateway();
+  const asked = Promise.withResolvers<void>();
+  let held: string | null = null;
+  let late = '';
+  const alan = await enter(own.http, 'Alan', {}, (page) =>
+    page.routeWebSocket(/connection/, (route) => {
+      route.connectToServer().onMessage((message) => {
+        const text = String(message);
+        if (late === '' && held === null && text.includes('"presence":{')) {
+          held = text;
+          asked.resolve();
+        } else if (held !== null && late !== '' && text.includes('"join"')) {
+          route.send(`${held}\n${text}`);
+          held = null;
+        } else {
+          route.send(message);
+        }
+      });
+    }),
+  );
+  await asked.promise;
+  const peer = await Peer.open(own.url);
+  const { connect } = await peer.ask({ connect: {} });
+  late = (connect as { readonly client: string }).client;
+  await peer.subscribe('chat');
+  await alan.people.filter({ hasText: late.slice(0, 4) }).waitFor();
 });
 
 test('typing is seen while it lasts', async () => {
