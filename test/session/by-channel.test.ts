@@ -11,7 +11,7 @@ interface Item {
 
 const NAMES = ['a', 'b', 'c'].map((text) => channelNameOf(text, 255));
 
-test('a some are what a map of them would be', () => {
+test('some are what a map of them would be', () => {
   const step = fc.record({
     does: fc.constantFrom('include', 'include', 'take out'),
     channel: fc.constantFrom(...NAMES),
